@@ -1,0 +1,50 @@
+# Two commands for a newcomer: `make demo` and `make check`. Each installs, configures and builds what is missing first.
+BUILD ?= build
+VENV ?= .venv
+PYTHON := $(VENV)/bin/python
+JOBS ?= $(shell nproc)
+export CCACHE_SLOPPINESS := pch_defines,time_macros
+export CCACHE_BASEDIR := $(CURDIR)
+export CCACHE_NOHASHDIR := 1
+RUN := PYTHONPATH=$(CURDIR)/$(BUILD)/python:$(CURDIR)/python $(PYTHON)
+
+.PHONY: all demo check check-full bench build setup docs lint clean
+all: build
+
+$(BUILD)/.packages: scripts/setup-debian
+	scripts/setup-debian
+	@mkdir -p $(BUILD) && touch $@
+
+$(VENV)/.installed: requirements.txt | $(BUILD)/.packages
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+setup: $(BUILD)/.packages $(VENV)/.installed
+
+$(BUILD)/build.ninja: CMakePresets.json | setup
+	cmake --preset dev -B $(BUILD) -DPython_EXECUTABLE=$(CURDIR)/$(PYTHON) >$(BUILD)/configure.log || (cat $(BUILD)/configure.log; exit 1)
+
+build: setup $(BUILD)/build.ninja
+	cmake --build $(BUILD) -j $(JOBS)
+
+demo: build
+	$(RUN) -m workloads.digits --output-dir $(BUILD)/demo
+
+check: build
+	BUILD=$(BUILD) PYTHON=$(PYTHON) scripts/check
+
+check-full: build
+	BUILD=$(BUILD) PYTHON=$(PYTHON) scripts/check --full
+
+bench: build
+	$(RUN) -m benchmarks --output-dir $(BUILD)/bench
+
+docs: build
+	BUILD=$(BUILD) scripts/generate-docs docs
+
+lint:
+	BUILD=$(BUILD) PYTHON=$(PYTHON) scripts/lint
+
+clean:
+	rm -rf $(BUILD)
