@@ -1,0 +1,325 @@
+//===- Ops.cpp - Verifiers and folders of the scaled dialect ----*- C++ -*-===//
+// Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "steelyard/Dialect/Scaled/IR/Scaled.h"
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/Matchers.h"
+#include "mlir/IR/OpImplementation.h"
+
+#include "llvm/ADT/SmallSet.h"
+
+using namespace mlir;
+using namespace mlir::scaled;
+
+#define GET_OP_CLASSES
+#include "steelyard/Dialect/Scaled/IR/Ops.cpp.inc"
+
+//===----------------------------------------------------------------------===//
+// pack, unpack
+//===----------------------------------------------------------------------===//
+
+static LogicalResult verifyParts(Operation *op, ScaledTensorType type,
+                                 Type data, TypeRange scales) {
+  if (data != type.getDataType()) {
+    return op->emitOpError() << "the data of " << type << " is "
+                             << type.getDataType() << ", got " << data;
+  }
+  SmallVector<RankedTensorType> expected = type.getScaleTypes();
+  if (expected.size() != scales.size()) {
+    return op->emitOpError() << type << " has " << expected.size()
+                             << " level(s) of scales, got " << scales.size();
+  }
+  for (auto [want, got] : llvm::zip(expected, scales)) {
+    if (want != got) {
+      return op->emitOpError()
+             << "the scales of " << type << " are " << want << ", got " << got;
+    }
+  }
+  return success();
+}
+
+LogicalResult PackOp::verify() {
+  return verifyParts(*this, getResult().getType(), getData().getType(),
+                     getScales().getTypes());
+}
+
+OpFoldResult PackOp::fold(FoldAdaptor) {
+  auto unpack = getData().getDefiningOp<UnpackOp>();
+  if (unpack && unpack.getData() == getData() &&
+      unpack.getInput().getType() == getType() &&
+      llvm::equal(unpack.getScales(), getScales())) {
+    return unpack.getInput();
+  }
+  return {};
+}
+
+void UnpackOp::build(OpBuilder &builder, OperationState &state, Value input) {
+  auto type = cast<ScaledTensorType>(input.getType());
+  SmallVector<Type> results = {type.getDataType()};
+  llvm::append_range(results, type.getScaleTypes());
+  state.addOperands(input);
+  state.addTypes(results);
+}
+
+LogicalResult UnpackOp::verify() {
+  return verifyParts(*this, getInput().getType(), getData().getType(),
+                     getScales().getTypes());
+}
+
+LogicalResult UnpackOp::fold(FoldAdaptor,
+                             SmallVectorImpl<OpFoldResult> &results) {
+  auto pack = getInput().getDefiningOp<PackOp>();
+  if (!pack) {
+    return failure();
+  }
+  results.push_back(pack.getData());
+  llvm::append_range(results, pack.getScales());
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// cast, quantize, dequantize
+//===----------------------------------------------------------------------===//
+
+void CastOp::build(OpBuilder &builder, OperationState &state, Type result,
+                   Value input, bool saturate, Rounding rounding,
+                   Value random) {
+  build(builder, state, result, input, random, rounding, saturate,
+        /*source_format=*/FormatAttr(), /*result_format=*/FormatAttr());
+}
+
+static LogicalResult verifyCodes(Operation *op, StringRef what, Type type,
+                                 FormatAttr format) {
+  Type element = getElementTypeOrSelf(type);
+  if (isa<FloatType>(element)) {
+    return format ? op->emitOpError() << what << " format is given, but "
+                                      << element << " has its own"
+                  : success();
+  }
+  if (!format) {
+    return op->emitOpError() << what << " of integer type " << element
+                             << " needs a " << what << "_format";
+  }
+  unsigned bits = 1 + format.getExponentBits() + format.getSignificandBits();
+  if (element.getIntOrFloatBitWidth() != (bits <= 8 ? 8 : 16)) {
+    return op->emitOpError()
+           << "a format of " << bits << " bits is not stored in " << element;
+  }
+  return success();
+}
+
+/// Stochastic rounding and random bits come together.
+static LogicalResult verifyRounding(Operation *op, Rounding rounding,
+                                    Value random) {
+  if ((rounding == Rounding::Stochastic) != static_cast<bool>(random)) {
+    return op->emitOpError(random
+                               ? "random bits are for stochastic rounding only"
+                               : "stochastic rounding needs random bits");
+  }
+  return success();
+}
+
+LogicalResult CastOp::verify() {
+  if (failed(verifyCodes(*this, "source", getInput().getType(),
+                         getSourceFormatAttr())) ||
+      failed(verifyCodes(*this, "result", getType(), getResultFormatAttr()))) {
+    return failure();
+  }
+  return verifyRounding(*this, getRounding(), getRandom());
+}
+
+OpFoldResult CastOp::fold(FoldAdaptor) {
+  if (getInput().getType() == getType() && !getSaturate() &&
+      getSourceFormatAttr() == getResultFormatAttr()) {
+    return getInput();
+  }
+  return {};
+}
+
+void QuantizeOp::build(OpBuilder &builder, OperationState &state, Type result,
+                       Value input, bool saturate, int64_t margin) {
+  build(builder, state, result, input, /*random=*/Value(),
+        Rounding::NearestEven, saturate, margin);
+}
+
+LogicalResult QuantizeOp::verify() {
+  auto input = cast<ShapedType>(getInput().getType());
+  if (input.getShape() != getType().getShape()) {
+    return emitOpError("changes the shape");
+  }
+  return verifyRounding(*this, getRounding(), getRandom());
+}
+
+LogicalResult DequantizeOp::verify() {
+  if (getInput().getType().getShape() != getType().getShape()) {
+    return emitOpError("changes the shape");
+  }
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Exponent arithmetic
+//===----------------------------------------------------------------------===//
+
+static std::optional<int32_t> constantExponent(Attribute attribute) {
+  if (auto integer = dyn_cast_or_null<IntegerAttr>(attribute)) {
+    return static_cast<int32_t>(integer.getInt());
+  }
+  if (auto dense = dyn_cast_or_null<DenseIntElementsAttr>(attribute);
+      dense && dense.isSplat()) {
+    return static_cast<int32_t>(dense.getSplatValue<APInt>().getSExtValue());
+  }
+  return std::nullopt;
+}
+
+static OpFoldResult exponentAttr(Type type, int32_t value) {
+  Builder builder(type.getContext());
+  if (auto tensor = dyn_cast<RankedTensorType>(type)) {
+    return DenseElementsAttr::get(tensor, value);
+  }
+  return builder.getI32IntegerAttr(value);
+}
+
+template <typename Function>
+static OpFoldResult foldBinary(Type type, Attribute lhs, Attribute rhs,
+                               Function function) {
+  std::optional<int32_t> l = constantExponent(lhs), r = constantExponent(rhs);
+  return l && r ? exponentAttr(type, function(*l, *r)) : OpFoldResult();
+}
+
+OpFoldResult ExponentAddOp::fold(FoldAdaptor adaptor) {
+  if (constantExponent(adaptor.getRhs()) == 0) {
+    return getLhs();
+  }
+  return foldBinary(getType(), adaptor.getLhs(), adaptor.getRhs(),
+                    addExponents);
+}
+
+OpFoldResult ExponentSubOp::fold(FoldAdaptor adaptor) {
+  if (constantExponent(adaptor.getRhs()) == 0) {
+    return getLhs();
+  }
+  return foldBinary(getType(), adaptor.getLhs(), adaptor.getRhs(),
+                    subtractExponents);
+}
+
+OpFoldResult ExponentMaxOp::fold(FoldAdaptor adaptor) {
+  if (getLhs() == getRhs() ||
+      constantExponent(adaptor.getRhs()) == kLeastExponent) {
+    return getLhs();
+  }
+  return foldBinary(getType(), adaptor.getLhs(), adaptor.getRhs(),
+                    maxExponents);
+}
+
+OpFoldResult ExponentDeltaOp::fold(FoldAdaptor adaptor) {
+  if (getLhs() == getRhs()) {
+    return exponentAttr(getType(), 0);
+  }
+  return foldBinary(getType(), adaptor.getLhs(), adaptor.getRhs(),
+                    [](int32_t l, int32_t r) { return l - r; });
+}
+
+OpFoldResult ConstantExponentOp::fold(FoldAdaptor) {
+  return exponentAttr(getType(), static_cast<int32_t>(getValueAttr().getInt()));
+}
+
+OpFoldResult RescaleOp::fold(FoldAdaptor adaptor) {
+  return constantExponent(adaptor.getDelta()) == 0 ? OpFoldResult(getData())
+                                                   : OpFoldResult();
+}
+
+Operation *ScaledDialect::materializeConstant(OpBuilder &builder,
+                                              Attribute value, Type type,
+                                              Location location) {
+  if (std::optional<int32_t> exponent = constantExponent(value)) {
+    return ConstantExponentOp::create(builder, location, type,
+                                      builder.getI32IntegerAttr(*exponent));
+  }
+  return nullptr;
+}
+
+//===----------------------------------------------------------------------===//
+// dot_general
+//===----------------------------------------------------------------------===//
+
+LogicalResult DotGeneralOp::verify() {
+  ArrayRef<int64_t> lhsShape = getLhs().getType().getShape();
+  ArrayRef<int64_t> rhsShape = getRhs().getType().getShape();
+  auto check = [&](StringRef what, ArrayRef<int64_t> lhs,
+                   ArrayRef<int64_t> rhs) -> LogicalResult {
+    if (lhs.size() != rhs.size()) {
+      return emitOpError() << what
+                           << " dimensions differ in number: " << lhs.size()
+                           << " and " << rhs.size();
+    }
+    for (auto [l, r] : llvm::zip(lhs, rhs)) {
+      if (l < 0 || l >= static_cast<int64_t>(lhsShape.size()) || r < 0 ||
+          r >= static_cast<int64_t>(rhsShape.size())) {
+        return emitOpError() << what << " dimension out of range";
+      }
+      if (lhsShape[l] != rhsShape[r]) {
+        return emitOpError()
+               << what << " dimensions differ in size: " << lhsShape[l]
+               << " and " << rhsShape[r];
+      }
+    }
+    return success();
+  };
+  if (failed(check("batching", getLhsBatching(), getRhsBatching())) ||
+      failed(check("contracting", getLhsContracting(), getRhsContracting()))) {
+    return failure();
+  }
+  SmallVector<int64_t> shape;
+  for (int64_t dim : getLhsBatching()) {
+    shape.push_back(lhsShape[dim]);
+  }
+  auto appendFree = [&](ArrayRef<int64_t> operand, ArrayRef<int64_t> batching,
+                        ArrayRef<int64_t> contracting) -> LogicalResult {
+    llvm::SmallSet<int64_t, 8> taken;
+    for (int64_t dim : llvm::concat<const int64_t>(batching, contracting)) {
+      if (!taken.insert(dim).second) {
+        return emitOpError() << "dimension " << dim << " is named twice";
+      }
+    }
+    for (auto [dim, size] : llvm::enumerate(operand)) {
+      if (!taken.contains(dim)) {
+        shape.push_back(size);
+      }
+    }
+    return success();
+  };
+  if (failed(appendFree(lhsShape, getLhsBatching(), getLhsContracting())) ||
+      failed(appendFree(rhsShape, getRhsBatching(), getRhsContracting()))) {
+    return failure();
+  }
+  if (ArrayRef<int64_t>(shape) != getType().getShape()) {
+    return emitOpError() << "the result's shape should be [" << shape << "]";
+  }
+  if (!getType().getElementType().isF32()) {
+    return emitOpError("the result is the float32 accumulator");
+  }
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// observe, edge
+//===----------------------------------------------------------------------===//
+
+void ObserveOp::getEffects(
+    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
+        &effects) {
+  effects.emplace_back(MemoryEffects::Write::get());
+}
+
+LogicalResult EdgeOp::verify() {
+  for (auto [name, factor] : {std::pair("forward", getForward()),
+                              std::pair("backward", getBackward())}) {
+    if (!factor.isFinite() || factor.isZero() || factor.isNegative()) {
+      return emitOpError() << name << " factor is positive and finite";
+    }
+  }
+  return success();
+}
