@@ -1,0 +1,111 @@
+//===- Compiler.h - From StableHLO text to an executable -------*- C++ -*-===//
+// Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===----------------------------------------------------------------------===//
+//
+// The compiler as a library: what steelyard-run and the Python module call.
+// Nothing of MLIR or LLVM shows here.
+//
+//===----------------------------------------------------------------------===//
+#ifndef STEELYARD_COMPILER_COMPILER_H
+#define STEELYARD_COMPILER_COMPILER_H
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+struct steelyard_context;
+
+namespace steelyard {
+
+/// One diagnostic of a compilation, in the order of emission.
+struct Diagnostic {
+  enum class Severity { Error, Warning, Remark, Note };
+  Severity severity;
+  std::string message;
+  /// As printed by MLIR: file:line:column, JAX's name stack included. Empty if the operation has none.
+  std::string location;
+};
+
+struct CompileOptions {
+  /// Passes between import and lowering, as `steelyard-opt --pass-pipeline` takes them, without the
+  /// enclosing `builtin.module(...)`: e.g. "scalify{storage=f16},quantize{recipe=fp8-current}". Empty: none.
+  std::string scheme;
+  /// If not empty, a folder into which the IR is written after every stage (NN-stage.mlir).
+  std::string dumpDirectory;
+  /// Processor to generate code for, in LLVM's names; empty: this machine's.
+  std::string cpu;
+  /// LLVM's feature string, used when `cpu` is given.
+  std::string features;
+  /// Receives every diagnostic; errors are returned as well.
+  std::function<void(const Diagnostic &)> onDiagnostic;
+};
+
+/// An argument or result of a compiled function. Dense, row-major; shape and type as they lie in memory.
+struct TensorSpec {
+  std::string name;
+  std::vector<int64_t> shape;
+  /// MLIR's spelling: "f32", "f16", "f8E4M3FN", "i32", "ui8", "i1" (one byte an element).
+  std::string elementType;
+  /// Results: the argument whose buffer was donated for it (tf.aliasing_output), or -1.
+  int64_t aliasedArgument = -1;
+  /// For the exponent (i32, rank 0) of a scaled tensor: the index, among arguments or results, of its data; else -1.
+  int64_t scaleOf = -1;
+  /// Where the user's type differs from what lies in memory (state kept scaled): the user's element type; else empty.
+  std::string userElementType;
+  /// Bytes of the whole tensor.
+  int64_t byteSize = 0;
+};
+
+struct FunctionSpec {
+  std::string name;
+  std::vector<TensorSpec> arguments;
+  std::vector<TensorSpec> results;
+  /// Bytes of scratch memory that one call uses.
+  int64_t arenaSize = 0;
+  /// True if check operations decide over success: a function of tests.
+  bool hasChecks = false;
+};
+
+/// Compiled code in memory. Immutable; any number of threads may call it, each with its own context.
+class Executable {
+public:
+  ~Executable();
+  Executable(const Executable &) = delete;
+  Executable &operator=(const Executable &) = delete;
+
+  const std::vector<FunctionSpec> &functions() const;
+  /// Index of a function by name, or nullopt.
+  std::optional<size_t> find(std::string_view name) const;
+
+  /// Calls function `index`. `arguments` and `results` are dense row-major buffers as the function's specs say,
+  /// aligned to their element size. Results may not overlap arguments. Returns an empty string, or what went wrong.
+  std::string run(size_t index, steelyard_context *context,
+                  const void *const *arguments, void *const *results) const;
+
+  /// The object file that was loaded (ELF), for tools that look at the machine code.
+  std::string_view objectCode() const;
+
+  struct Impl;
+  explicit Executable(std::unique_ptr<Impl> impl);
+
+private:
+  std::unique_ptr<Impl> impl;
+};
+
+struct CompileResult {
+  /// Null on failure; then `error` holds every error with its location, one a line.
+  std::shared_ptr<Executable> executable;
+  std::string error;
+};
+
+/// Compiles a module given as MLIR text or bytecode. Thread-safe.
+CompileResult compile(std::string_view module, const CompileOptions &options);
+
+} // namespace steelyard
+
+#endif // STEELYARD_COMPILER_COMPILER_H
