@@ -1,0 +1,445 @@
+//===- steelyard.h - C ABI of the Steelyard runtime -----------------*- C
+//-*-===//
+// Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//===-----------------------------------------------------------------------===//
+//
+// One header for three readers: programs that run an executable, the compiler
+// that describes one, and compiled code, which calls only `steelyard_*`.
+// It is C11 and C++; it needs nothing of LLVM, MLIR or the C++ library.
+//
+//   steelyard_executable   code and its description. Immutable once created:
+//                          any number of threads may run it at once.
+//   steelyard_context      what one call needs: the arena, worker threads, the
+//                          error and check messages, the cancellation flag.
+//                          One call at a time; any number of contexts.
+//
+//   steelyard_error error;
+//   steelyard_context *context = steelyard_context_create(NULL, &error);
+//   const void *arguments[] = {x, w};
+//   void *results[] = {y};
+//   if (steelyard_execute(executable, 0, context, arguments, results, &error))
+//     fprintf(stderr, "%s\n", error.message);
+//   steelyard_context_destroy(context);
+//
+// Errors. A function that can fail returns a status code (0 = ok) or a null
+// pointer and fills the caller's `steelyard_error` where one is given (it may
+// be NULL). Nothing is thrown, nothing is freed by the caller, no global state.
+//
+// Buffers. An argument or result is a dense row-major array of its static
+// shape, aligned to its element (64 bytes run fastest). Every element takes
+// whole bytes: an 8-, 6- or 4-bit float is one byte with its code in the low
+// bits, `i1` one byte that is 0 or 1, a 2- or 4-bit integer one byte, sign- or
+// zero-extended. Sizes are in bytes where a name says so, else in elements.
+//
+// Ownership. The caller owns arguments, results, and every string and array it
+// passes in; the runtime copies what it keeps. What an accessor returns lives
+// as long as the object it was asked of.
+//
+// Determinism. Given bit-equal inputs, results depend on the machine's
+// instruction set and BLAS library, never on the number of threads.
+//
+// Floating-point environment. `steelyard_execute` runs, on all threads, with
+// round to nearest, no flush to zero and no traps, and restores the caller's.
+//
+// fork. A child process may go on using executables and contexts that were
+// idle when it was forked: workers are started anew. A context that was inside
+// `steelyard_execute` must be neither used nor destroyed in the child.
+//===-----------------------------------------------------------------------===//
+
+#ifndef STEELYARD_RUNTIME_STEELYARD_H
+#define STEELYARD_RUNTIME_STEELYARD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(_WIN32)
+#define STEELYARD_API
+#else
+#define STEELYARD_API __attribute__((visibility("default")))
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Major << 16 | minor. A larger minor only adds functions; a description made
+   for another major is refused. */
+#define STEELYARD_ABI_VERSION ((uint32_t)(1u << 16 | 0u))
+
+/* The version of the library that is loaded. */
+STEELYARD_API uint32_t steelyard_abi_version(void);
+
+//===- Errors
+//--------------------------------------------------------------===//
+
+enum {
+  STEELYARD_OK = 0,
+  STEELYARD_CANCELLED = 1,           /* steelyard_context_cancel was called */
+  STEELYARD_INVALID_ARGUMENT = 3,    /* the caller's mistake */
+  STEELYARD_NOT_FOUND = 5,           /* no such function, file or symbol */
+  STEELYARD_RESOURCE_EXHAUSTED = 8,  /* an allocation failed */
+  STEELYARD_FAILED_PRECONDITION = 9, /* context in use, ABI version differs */
+  STEELYARD_UNIMPLEMENTED = 12,      /* valid, but not supported here */
+  STEELYARD_INTERNAL = 13            /* compiled code reported a failure */
+};
+
+#define STEELYARD_MESSAGE_BYTES 1020
+
+/* An error by value; the caller's memory. `message` always ends in a zero byte
+   (a longer one is cut) and is empty when `code` is STEELYARD_OK. */
+typedef struct steelyard_error {
+  int32_t code;
+  char message[STEELYARD_MESSAGE_BYTES];
+} steelyard_error;
+
+//===- Element types
+//-------------------------------------------------------===//
+
+/* What an element is: one 64-bit number, so that metadata, descriptors and
+   compiled code hold it by value. Names and formats are MLIR's. */
+typedef uint64_t steelyard_type;
+
+enum {
+  STEELYARD_INVALID_TYPE = 0,
+  STEELYARD_I1 = 1,
+  /* signed (and MLIR's signless) integers */
+  STEELYARD_I2 = 2,
+  STEELYARD_I4 = 3,
+  STEELYARD_I8 = 4,
+  STEELYARD_I16 = 5,
+  STEELYARD_I32 = 6,
+  STEELYARD_I64 = 7,
+  /* unsigned integers */
+  STEELYARD_UI2 = 10,
+  STEELYARD_UI4 = 11,
+  STEELYARD_UI8 = 12,
+  STEELYARD_UI16 = 13,
+  STEELYARD_UI32 = 14,
+  STEELYARD_UI64 = 15,
+  /* IEEE and bfloat */
+  STEELYARD_F64 = 20,
+  STEELYARD_F32 = 21,
+  STEELYARD_F16 = 22,
+  STEELYARD_BF16 = 23,
+  STEELYARD_TF32 = 24, /* stored as f32 */
+  /* 8 bits */
+  STEELYARD_F8E5M2 = 30,
+  STEELYARD_F8E4M3 = 31,
+  STEELYARD_F8E4M3FN = 32,
+  STEELYARD_F8E5M2FNUZ = 33,
+  STEELYARD_F8E4M3FNUZ = 34,
+  STEELYARD_F8E4M3B11FNUZ = 35,
+  STEELYARD_F8E3M4 = 36,
+  STEELYARD_F8E8M0FNU = 37,
+  /* 6 and 4 bits, one code a byte */
+  STEELYARD_F6E2M3FN = 40,
+  STEELYARD_F6E3M2FN = 41,
+  STEELYARD_F4E2M1FN = 42,
+  /* complex: real part first */
+  STEELYARD_C64 = 50,
+  STEELYARD_C128 = 51,
+  /* a format by its parameters: STEELYARD_FORMAT below */
+  STEELYARD_FORMAT_KIND = 63
+};
+
+/* Which codes of a format are not finite numbers; #scaled.format's non_finite.
+ */
+enum {
+  STEELYARD_NON_FINITE_IEEE = 0,             /* largest exponent: inf, NaN */
+  STEELYARD_NON_FINITE_NAN_ONLY = 1,         /* all ones is NaN ("FN") */
+  STEELYARD_NON_FINITE_NONE = 2,             /* every code is a number */
+  STEELYARD_NON_FINITE_NEGATIVE_ZERO_NAN = 3 /* -0's code is NaN ("FNUZ") */
+};
+
+/* The type of a signed format with `exponent_bits`, `significand_bits` trailing
+   significand bits (1 + both <= 16) and exponent bias `bias`; one byte an
+   element up to 8 bits, two above, the code in the low bits. */
+#define STEELYARD_FORMAT(exponent_bits, significand_bits, bias, non_finite)    \
+  ((steelyard_type)STEELYARD_FORMAT_KIND |                                     \
+   (steelyard_type)((exponent_bits) & 0xff) << 8 |                             \
+   (steelyard_type)((significand_bits) & 0xff) << 16 |                         \
+   (steelyard_type)((non_finite) & 0xff) << 24 |                               \
+   (steelyard_type)(uint32_t)(int32_t)(bias) << 32)
+
+/* Bytes an element takes; 0 for what is not a type. */
+STEELYARD_API size_t steelyard_type_bytes(steelyard_type type);
+
+/* MLIR's name ("f8E4M3FN", "ui8", "i1"), "format" for a format by its
+   parameters, "invalid" for what is not a type. Static. */
+STEELYARD_API const char *steelyard_type_name(steelyard_type type);
+
+//===- Context
+//-------------------------------------------------------------===//
+
+typedef struct steelyard_context steelyard_context;
+
+/* The caller's allocator. Both functions may be called from any thread that
+   runs or destroys the context, one at a time. `allocate` returns null when it
+   fails; `deallocate` gets the size and alignment of the allocation. */
+typedef struct steelyard_allocator {
+  void *(*allocate)(void *user, size_t bytes, size_t alignment);
+  void (*deallocate)(void *user, void *memory, size_t bytes, size_t alignment);
+  void *user;
+} steelyard_allocator;
+
+typedef struct steelyard_context_options {
+  uint32_t abi_version; /* STEELYARD_ABI_VERSION */
+  /* Threads a call may use, the calling one included. 0: the environment's
+     STEELYARD_THREADS, else the processors this thread may run on. */
+  int32_t thread_count;
+  /* For the arena and scratch memory; NULL: the C library's. Copied. */
+  const steelyard_allocator *allocator;
+} steelyard_context_options;
+
+/* `options` NULL: all defaults. Null on failure. Workers start with the first
+   parallel loop, the arena with the first call that needs one; both are kept
+   until the context is destroyed. */
+STEELYARD_API steelyard_context *
+steelyard_context_create(const steelyard_context_options *options,
+                         steelyard_error *error);
+
+/* NULL is allowed. The context must be idle. */
+STEELYARD_API void steelyard_context_destroy(steelyard_context *context);
+
+STEELYARD_API int32_t
+steelyard_context_thread_count(const steelyard_context *context);
+
+/* Asks the running call to stop: compiled code looks between kernels, the call
+   returns STEELYARD_CANCELLED, its results are unspecified. With no call
+   running, the next one stops at once. One request stops one call. May be
+   called from any thread and from a signal handler. */
+STEELYARD_API void steelyard_context_cancel(steelyard_context *context);
+
+/* The arena as the last call left it (functions give their tensors' offsets in
+   it, see `steelyard_arena_tensor`), its size in `*bytes` (may be NULL). Null
+   and 0 before a call needed one. Valid until the next call or destruction. */
+STEELYARD_API const void *
+steelyard_context_arena(const steelyard_context *context, size_t *bytes);
+
+/* How many checks (`steelyard_check_*`) failed in the last call. Where
+   `message` is not null the failures' reports, one a line, at most the first
+   16, are written there: up to `message_bytes` with the closing zero. */
+STEELYARD_API int64_t steelyard_context_check_failures(
+    const steelyard_context *context, char *message, size_t message_bytes);
+
+/* How many checks ran in the last call. */
+STEELYARD_API int64_t
+steelyard_context_check_count(const steelyard_context *context);
+
+//===- Executable
+//----------------------------------------------------------===//
+
+typedef struct steelyard_executable steelyard_executable;
+
+/* What a caller does with a value. */
+enum {
+  STEELYARD_VALUE_USER = 0, /* the user's argument or result */
+  STEELYARD_VALUE_STATE =
+      1, /* the user's donated state (parameters, moments) */
+  STEELYARD_VALUE_RECIPE_STATE = 2 /* added by the compiler for a recipe (an
+                                      amax history); starts at `initial` */
+};
+
+/* One argument or result. */
+typedef struct steelyard_value {
+  const char *name; /* never null once in an executable; may be "" */
+  steelyard_type type;
+  int64_t rank;
+  const int64_t *shape; /* `rank` extents >= 0; may be null for rank 0 */
+  /* Result: the argument donated to it, or -1. Its buffer is then either that
+     argument's very buffer or disjoint from all; compiled code is right both
+     ways. A state's result is what its argument is in the next call.
+     Argument: the result it is donated to, or -1. */
+  int64_t alias;
+  /* A scale: the index, in the same list, of the data it belongs to, or -1.
+     The value is data x 2^scale for an i32 scale. */
+  int64_t scale_of;
+  int32_t role;     /* STEELYARD_VALUE_* */
+  int32_t reserved; /* 0 */
+  /* Argument: what it is before the first call, in the layout of a buffer; or
+     null. Always given for recipe state. */
+  const void *initial;
+} steelyard_value;
+
+/* A tensor in the arena, for tests and debuggers. */
+typedef struct steelyard_arena_tensor {
+  const char *name;
+  steelyard_type type;
+  int64_t rank;
+  const int64_t *shape;
+  int64_t offset; /* bytes from the arena's start */
+} steelyard_arena_tensor;
+
+/* Compiled code: 0, or nonzero after `steelyard_context_set_error`, or what
+   `steelyard_poll` returned. `arena` is aligned to 64 bytes, its contents are
+   unspecified, and no result lives in it. */
+typedef int32_t (*steelyard_entry)(steelyard_context *context, void *arena,
+                                   const void *const *arguments,
+                                   void *const *results);
+
+typedef struct steelyard_function {
+  const char *name;
+  steelyard_entry entry;
+  int64_t arena_bytes;
+  int64_t argument_count;
+  const steelyard_value *arguments;
+  int64_t result_count;
+  const steelyard_value *results;
+  int64_t arena_tensor_count; /* may be 0 where there are tensors */
+  const steelyard_arena_tensor *arena_tensors;
+} steelyard_function;
+
+typedef struct steelyard_executable_desc {
+  uint32_t abi_version; /* STEELYARD_ABI_VERSION */
+  uint32_t reserved;    /* 0 */
+  int64_t function_count;
+  const steelyard_function *functions;
+  /* Called once, with `owner`, when the executable is destroyed: lets go of
+     the code. May be null. Not called when creation fails. */
+  void (*release)(void *owner);
+  void *owner;
+} steelyard_executable_desc;
+
+/* Copies the description (names, shapes and initial values included), refuses
+   one that contradicts itself: STEELYARD_INVALID_ARGUMENT names what. */
+STEELYARD_API steelyard_executable *
+steelyard_executable_create(const steelyard_executable_desc *desc,
+                            steelyard_error *error);
+
+/* NULL is allowed. No call may be running. */
+STEELYARD_API void
+steelyard_executable_destroy(steelyard_executable *executable);
+
+STEELYARD_API int64_t
+steelyard_executable_function_count(const steelyard_executable *executable);
+
+/* Null when there is no such function. */
+STEELYARD_API const steelyard_function *
+steelyard_executable_function(const steelyard_executable *executable,
+                              int64_t index);
+
+/* The index of the function called `name`, or -1. */
+STEELYARD_API int64_t steelyard_executable_find(
+    const steelyard_executable *executable, const char *name);
+
+/* Bytes of a dense buffer of `value`; -1 on overflow. */
+STEELYARD_API int64_t steelyard_value_bytes(const steelyard_value *value);
+
+/* Runs function `function`: reads the buffers at `arguments`, writes those at
+   `results`, in the order of its description. A buffer of no elements may be
+   null, any other null is STEELYARD_INVALID_ARGUMENT; so is a result that
+   shares its first byte with an argument not donated to it or with another
+   result. A second call on a running context fails with
+   STEELYARD_FAILED_PRECONDITION. A failed check (`steelyard_check_*`) is not an
+   error of the call. After any error results are unspecified. */
+STEELYARD_API int32_t steelyard_execute(const steelyard_executable *executable,
+                                        int64_t function,
+                                        steelyard_context *context,
+                                        const void *const *arguments,
+                                        void *const *results,
+                                        steelyard_error *error);
+
+//===- BLAS
+//----------------------------------------------------------------===//
+
+/* Contractions in f32 and f64 are done by a library with the CBLAS interface,
+   opened at the first one (never with global symbols): $STEELYARD_BLAS, else
+   the path given here, else libopenblas.so.0, else the runtime's own, slower
+   code. STEELYARD_BLAS=builtin asks for the latter. The library is set to one
+   thread: the runtime's workers share the output among them. Call it before the
+   first contraction; afterwards it is STEELYARD_FAILED_PRECONDITION unless the
+   path is the one in use. The file is opened here: STEELYARD_NOT_FOUND when it
+   can't be or lacks the symbols. Thread-safe. */
+STEELYARD_API int32_t steelyard_set_blas_path(const char *path,
+                                              steelyard_error *error);
+
+/* Opens the library if need be and names it, its kernels and its version, e.g.
+   "OpenBLAS 0.3.29 ... SkylakeX, /path"; "builtin (avx2)" for the runtime's
+   own. Static. */
+STEELYARD_API const char *steelyard_blas_description(void);
+
+//===- For compiled code
+//---------------------------------------------------===//
+
+/* Only inside `steelyard_execute`, with its context; from the calling thread
+   unless it says otherwise. */
+
+/* Records why the call failed: the first message is kept. From any thread. */
+STEELYARD_API void steelyard_context_set_error(steelyard_context *context,
+                                               const char *message);
+
+/* Nonzero when the call is to stop; an entry returns it at once. From any
+ * thread. */
+STEELYARD_API int32_t steelyard_poll(steelyard_context *context);
+
+/* body(b, e, closure) once for each chunk [b, e) = [begin + i*grain,
+   min(begin + (i+1)*grain, end)), in any order, on any of the context's
+   threads, the calling one among them; returns when all are done. The chunks
+   do not depend on the number of threads, so neither do results where chunks
+   write apart. `grain` below 1 counts as 1. A loop inside a body runs its
+   chunks in order on its own thread. Memory written before the call is seen by
+   every chunk, and what chunks wrote by what follows. */
+STEELYARD_API void steelyard_parallel_for(
+    steelyard_context *context, int64_t begin, int64_t end, int64_t grain,
+    void (*body)(int64_t begin, int64_t end, void *closure), void *closure);
+
+/* C[b,m,n] = (accumulate ? C[b,m,n] : 0) + sum over k of A[b,m,k] * B[b,k,n].
+   Strides are in elements, of any value (0 broadcasts an operand; C's elements
+   must be distinct). C may not overlap A or B.
+   A, B: f32 or any format of at most 16 bits, each its own, and C f32; or all
+   three f64. What is not f32 or f64 is decoded panel by panel. Products and
+   sums are rounded in C's type, in an order that is fixed by the sizes, the
+   strides and the machine. k = 0 gives zeros (or leaves C). */
+typedef struct steelyard_gemm_desc {
+  int64_t batch, m, n, k; /* >= 0 */
+  const void *a;
+  steelyard_type a_type;
+  int64_t a_batch_stride, a_m_stride, a_k_stride;
+  const void *b;
+  steelyard_type b_type;
+  int64_t b_batch_stride, b_k_stride, b_n_stride;
+  void *c;
+  steelyard_type c_type;
+  int64_t c_batch_stride, c_m_stride, c_n_stride;
+  int64_t accumulate; /* 0 or 1 */
+} steelyard_gemm_desc;
+
+/* 0, or nonzero with the context's error set (types, sizes, memory) or when
+   the call was cancelled; an entry returns it at once. */
+STEELYARD_API int32_t steelyard_gemm(steelyard_context *context,
+                                     const steelyard_gemm_desc *desc);
+
+/* Checks compare two dense row-major buffers of one shape; a failure is
+   recorded with `location` (may be null), the first differing index, what was
+   got and wanted, and how many elements differ. A NaN equals any NaN. A
+   complex number is compared part by part. */
+
+/* Bytes are equal: +0 is not -0. */
+STEELYARD_API void steelyard_check_eq(steelyard_context *context,
+                                      steelyard_type type, int64_t rank,
+                                      const int64_t *shape, const void *got,
+                                      const void *want, const char *location);
+
+/* At most `max_ulp` representable values apart, zeros being one, infinities
+   equal only to themselves. Integers must be equal. */
+STEELYARD_API void steelyard_check_close(steelyard_context *context,
+                                         steelyard_type type, int64_t rank,
+                                         const int64_t *shape, const void *got,
+                                         const void *want, int64_t max_ulp,
+                                         const char *location);
+
+/* |got - want| <= tolerance in f64, infinities equal only to themselves.
+   Integers must be equal. */
+STEELYARD_API void steelyard_check_almost_eq(steelyard_context *context,
+                                             steelyard_type type, int64_t rank,
+                                             const int64_t *shape,
+                                             const void *got, const void *want,
+                                             double tolerance,
+                                             const char *location);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* STEELYARD_RUNTIME_STEELYARD_H */
