@@ -1,7 +1,8 @@
 # steelyard_tablegen(<dir target> <Dialect|Ops|...>), steelyard_add_library, steelyard_add_mlir_library,
 # steelyard_add_tool: the only ways in which the folders of this project declare what they build.
 
-set(STEELYARD_WARNINGS -Wall -Wextra -Werror -Wno-unused-parameter -Wno-missing-field-initializers)
+set(STEELYARD_WARNINGS -Wall -Wextra -Werror -Wno-unused-parameter -Wno-missing-field-initializers
+    -Wno-deprecated-declarations) # libstdc++ 12 deprecates what its own stable_sort calls
 set(STEELYARD_CXX_FLAGS -fno-exceptions -fno-rtti)
 if(STEELYARD_ASSERTIONS)
   list(APPEND STEELYARD_WARNINGS -UNDEBUG)

@@ -1,0 +1,27 @@
+//===- Contractions.td - Contractions -*- tablegen -*-===//
+// Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef STEELYARD_DIALECT_STABLEHLO_IR_CONTRACTIONS
+#define STEELYARD_DIALECT_STABLEHLO_IR_CONTRACTIONS
+
+include "steelyard/Dialect/StableHLO/IR/Attributes.td"
+
+def StableHLO_DotGeneralOp : StableHLO_Op<"dot_general", [Pure]> {
+  let summary = "sums of products over contracted dimensions, for each batch";
+  let description = [{
+    The result's dimensions are the batching ones, then lhs's and rhs's others in their order.
+  }];
+  let arguments = (ins StableHLO_Tensor:$lhs, StableHLO_Tensor:$rhs,
+                       StableHLO_DotDimensionNumbers:$dot_dimension_numbers,
+                       OptionalAttr<TypedArrayAttrBase<StableHLO_PrecisionAttr, "precisions">>:$precision_config,
+                       OptionalAttr<StableHLO_DotAlgorithm>:$algorithm);
+  let results = (outs StableHLO_Tensor:$result);
+  let assemblyFormat = [{
+    $lhs `,` $rhs `,` custom<DotDimensionNumbers>($dot_dimension_numbers) custom<PrecisionConfig>($precision_config)
+    (`,` `algorithm` `=` $algorithm^)? attr-dict `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+}
+
+#endif // STEELYARD_DIALECT_STABLEHLO_IR_CONTRACTIONS

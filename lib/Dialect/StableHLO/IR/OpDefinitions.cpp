@@ -1,0 +1,13 @@
+//===- OpDefinitions.cpp - What ODS generates of the operations ---*- C++ -*-===//
+// Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "Assembly.h"
+
+#include "mlir/IR/Builders.h"
+
+using namespace mlir;
+using namespace mlir::stablehlo;
+
+#define GET_OP_CLASSES
+#include "steelyard/Dialect/StableHLO/IR/Ops.cpp.inc"
