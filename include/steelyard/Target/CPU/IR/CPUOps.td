@@ -1,0 +1,56 @@
+//===- CPUOps.td - What compiled CPU code asks of the runtime -*- tablegen -*-===//
+// Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef STEELYARD_TARGET_CPU_IR_CPUOPS
+#define STEELYARD_TARGET_CPU_IR_CPUOPS
+
+include "mlir/IR/OpBase.td"
+include "mlir/Interfaces/DestinationStyleOpInterface.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+def CPU_Dialect : Dialect {
+  let name = "cpu";
+  let cppNamespace = "::steelyard::cpu";
+  let summary = "what compiled CPU code asks of the runtime";
+  let description = [{
+    Operations that become calls of `steelyard_*` functions. They exist on
+    tensors, go through bufferization in destination-passing style, and are
+    lowered to calls with the LLVM dialect.
+  }];
+}
+
+class CPU_Op<string mnemonic, list<Trait> traits = []> : Op<CPU_Dialect, mnemonic, traits>;
+
+def CPU_GemmOp : CPU_Op<"gemm", [DestinationStyleOpInterface, DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
+  let summary = "C[b, m, n] = sum over k of A[b, m, k] × B[b, k, n] by the runtime";
+  let description = [{
+    `lhs_dims` and `rhs_dims` say which dimension of the operand is the batch,
+    free and contracted one, in this order; -1 where there is none. The
+    destination is [b, m, n] without the dimensions that are missing. Operands
+    may be float32 or narrower, then the destination is float32; or all are float64.
+  }];
+  let arguments = (ins AnyShaped:$lhs, AnyShaped:$rhs, AnyShaped:$init,
+                       DenseI64ArrayAttr:$lhs_dims, DenseI64ArrayAttr:$rhs_dims);
+  let results = (outs Optional<AnyRankedTensor>:$result);
+  let assemblyFormat = [{
+    `ins` `(` $lhs `,` $rhs `:` type($lhs) `,` type($rhs) `)` `outs` `(` $init `:` type($init) `)`
+    `lhs_dims` `=` $lhs_dims `rhs_dims` `=` $rhs_dims attr-dict (`->` type($result)^)?
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    ::mlir::MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
+  }];
+}
+
+def CPU_CheckOp : CPU_Op<"check", [DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
+  let summary = "compares two tensors and reports to the execution context";
+  let description = [{
+    `kind` is 0 for bit equality, 1 for a distance in units in the last place,
+    2 for an absolute tolerance; `bound` is that distance or tolerance.
+  }];
+  let arguments = (ins AnyShaped:$got, AnyShaped:$want, I64Attr:$kind, F64Attr:$bound);
+  let assemblyFormat = "$got `,` $want `kind` $kind `bound` $bound attr-dict `:` type($got) `,` type($want)";
+}
+
+#endif // STEELYARD_TARGET_CPU_IR_CPUOPS

@@ -1,0 +1,67 @@
+//===- Passes.td - Passes of the CPU target ------------------*- tablegen -*-===//
+// Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef STEELYARD_TARGET_CPU_TRANSFORMS_PASSES
+#define STEELYARD_TARGET_CPU_TRANSFORMS_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+def CPUFuseElementwise : Pass<"cpu-fuse-elementwise", "::mlir::func::FuncOp"> {
+  let summary = "fuses elementwise producers into their consumers";
+  let description = [{
+    A `linalg.generic` without reductions is merged into a `linalg.generic`
+    that consumes it, when it is the only consumer or when computing it again
+    costs less than storing it: so the loop that finds amax and the loop that
+    casts each compute the value, and no float32 copy of it exists.
+
+    Numerics: bit for bit.
+  }];
+  let options = [Option<"recomputeLimit", "recompute-limit", "unsigned", "24",
+                        "Largest number of scalar operations that is computed again for a second consumer">];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect"];
+}
+
+def CPUPlanArena : Pass<"cpu-plan-arena", "::mlir::ModuleOp"> {
+  let summary = "places every temporary buffer in one arena";
+  let description = [{
+    Each `memref.alloc` of a public function becomes a view, at a fixed 64-byte aligned
+    offset, of an arena that the caller gives as the function's first argument. Buffers whose
+    lives do not overlap share memory (first fit by decreasing size). The
+    function gets `steelyard.arena_size`, the bytes it needs.
+
+    Numerics: bit for bit.
+  }];
+  let dependentDialects = ["::mlir::memref::MemRefDialect", "::mlir::arith::ArithDialect"];
+}
+
+def CPUOutlineRegions : Pass<"cpu-outline-regions", "::mlir::ModuleOp"> {
+  let summary = "makes a function of every loop nest over buffers";
+  let description = [{
+    Each `linalg` operation on buffers becomes a function
+    `@region(begin, end, buffers...)` over a range of its outermost loop, called
+    through `steelyard_parallel_for` when there is enough work and the outermost loop is parallel.
+    The chunks depend on the shape alone, so results do not depend on the number of threads.
+    Dimensions that are contiguous together are collapsed, and the innermost
+    loop is the one along which most buffers are contiguous. Buffers that
+    cannot overlap are marked so, which is what lets LLVM vectorise.
+
+    Numerics: float sums inside a loop may be reassociated by vectorisation (`fastmath<reassoc>` on them).
+  }];
+  let options = [Option<"parallelWork", "parallel-work", "int64_t", "32768",
+                        "Scalar operations per chunk, and least number for which threads are used">];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect"];
+}
+
+def CPUToLLVM : Pass<"cpu-to-llvm", "::mlir::ModuleOp"> {
+  let summary = "lowers buffers, loops and runtime calls to the LLVM dialect";
+  let description = [{
+    Buffers are bare pointers. `cpu` operations become calls of `steelyard_*`;
+    each public function f gets an entry
+    `i32 steelyard_entry_f(context, arena, arguments, results)`.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
+#endif // STEELYARD_TARGET_CPU_TRANSFORMS_PASSES

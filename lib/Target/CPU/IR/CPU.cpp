@@ -1,0 +1,81 @@
+//===- CPU.cpp - The dialect of runtime calls on CPUs -----------*- C++ -*-===//
+// Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "steelyard/Target/CPU/IR/CPU.h"
+
+#include "mlir/IR/Builders.h"
+
+using namespace mlir;
+using namespace steelyard::cpu;
+
+#include "steelyard/Target/CPU/IR/CPUDialect.cpp.inc"
+
+#define GET_OP_CLASSES
+#include "steelyard/Target/CPU/IR/CPUOps.cpp.inc"
+
+void CPUDialect::initialize() {
+  addOperations<
+#define GET_OP_LIST
+#include "steelyard/Target/CPU/IR/CPUOps.cpp.inc"
+      >();
+}
+
+LogicalResult GemmOp::verify() {
+  auto lhs = cast<ShapedType>(getLhs().getType());
+  auto rhs = cast<ShapedType>(getRhs().getType());
+  ArrayRef<int64_t> lhsDims = getLhsDims(), rhsDims = getRhsDims();
+  if (lhsDims.size() != 3 || rhsDims.size() != 3) {
+    return emitOpError("takes three dimensions an operand: batch, free, contracted");
+  }
+  auto size = [](ShapedType type, int64_t dim) {
+    return dim < 0 ? 1 : type.getDimSize(dim);
+  };
+  if (size(lhs, lhsDims[2]) != size(rhs, rhsDims[2])) {
+    return emitOpError("contracted dimensions differ in size");
+  }
+  if (size(lhs, lhsDims[0]) != size(rhs, rhsDims[0])) {
+    return emitOpError("batch dimensions differ in size");
+  }
+  SmallVector<int64_t> shape;
+  if (lhsDims[0] >= 0) {
+    shape.push_back(lhs.getDimSize(lhsDims[0]));
+  }
+  if (lhsDims[1] >= 0) {
+    shape.push_back(lhs.getDimSize(lhsDims[1]));
+  }
+  if (rhsDims[1] >= 0) {
+    shape.push_back(rhs.getDimSize(rhsDims[1]));
+  }
+  if (ArrayRef<int64_t>(shape) !=
+      cast<ShapedType>(getInit().getType()).getShape()) {
+    return emitOpError("the destination has another shape");
+  }
+  return success();
+}
+
+/// Buffers are read and written; tensors have no effects.
+static void
+addEffect(SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
+              &effects,
+          OpOperand &operand, MemoryEffects::Effect *effect) {
+  if (isa<MemRefType>(operand.get().getType())) {
+    effects.emplace_back(effect, &operand);
+  }
+}
+
+void GemmOp::getEffects(
+    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
+        &effects) {
+  addEffect(effects, getLhsMutable(), MemoryEffects::Read::get());
+  addEffect(effects, getRhsMutable(), MemoryEffects::Read::get());
+  addEffect(effects, getInitMutable(), MemoryEffects::Write::get());
+}
+
+void CheckOp::getEffects(
+    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
+        &effects) {
+  addEffect(effects, getGotMutable(), MemoryEffects::Read::get());
+  addEffect(effects, getWantMutable(), MemoryEffects::Read::get());
+  effects.emplace_back(MemoryEffects::Write::get()); // reports to the context
+}

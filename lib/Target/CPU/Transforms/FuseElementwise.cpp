@@ -1,0 +1,75 @@
+//===- FuseElementwise.cpp - When to fuse and when to store -----*- C++ -*-===//
+// Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "steelyard/Target/CPU/Transforms/Passes.h"
+
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+namespace steelyard::cpu {
+#define GEN_PASS_DEF_CPUFUSEELEMENTWISE
+#include "steelyard/Target/CPU/Transforms/Passes.h.inc"
+} // namespace steelyard::cpu
+
+using namespace mlir;
+
+namespace {
+
+/// Scalar operations of a body; transcendental functions and divisions count eightfold.
+unsigned costOf(linalg::GenericOp op) {
+  unsigned cost = 0;
+  for (Operation &scalar : op.getBody()->without_terminator()) {
+    bool slow = isa<math::MathDialect>(scalar.getDialect()) ||
+                isa<arith::DivFOp, arith::RemFOp, arith::DivSIOp, arith::DivUIOp>(scalar);
+    cost += slow ? 8 : 1;
+  }
+  return cost;
+}
+
+int64_t iterationsOf(linalg::GenericOp op) {
+  int64_t count = 1;
+  for (int64_t range : op.getStaticLoopRanges()) {
+    count *= range;
+  }
+  return count;
+}
+
+struct FuseElementwise
+    : steelyard::cpu::impl::CPUFuseElementwiseBase<FuseElementwise> {
+  using CPUFuseElementwiseBase::CPUFuseElementwiseBase;
+
+  bool isWorthFusing(OpOperand *operand) {
+    auto producer = operand->get().getDefiningOp<linalg::GenericOp>();
+    auto consumer = dyn_cast<linalg::GenericOp>(operand->getOwner());
+    if (!producer || !consumer) {
+      return false;
+    }
+    unsigned cost = costOf(producer);
+    // A value that is broadcast would be computed for each copy.
+    if (iterationsOf(consumer) > iterationsOf(producer)) {
+      return cost <= 2;
+    }
+    return producer->hasOneUse() || cost <= recomputeLimit;
+  }
+
+  void runOnOperation() override {
+    MLIRContext *context = &getContext();
+    RewritePatternSet patterns(context);
+    linalg::populateElementwiseOpsFusionPatterns(
+        patterns, [this](OpOperand *operand) { return isWorthFusing(operand); });
+    linalg::populateEraseUnusedOperandsAndResultsPatterns(patterns);
+    linalg::GenericOp::getCanonicalizationPatterns(patterns, context);
+    tensor::EmptyOp::getCanonicalizationPatterns(patterns, context);
+    GreedyRewriteConfig config;
+    config.setUseTopDownTraversal(true);
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns), config))) {
+      signalPassFailure();
+    }
+  }
+};
+
+} // namespace

@@ -1,0 +1,131 @@
+//===- PlanArena.cpp - All temporary buffers in one arena -------*- C++ -*-===//
+// Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "steelyard/Target/CPU/Transforms/Passes.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
+
+namespace steelyard::cpu {
+#define GEN_PASS_DEF_CPUPLANARENA
+#include "steelyard/Target/CPU/Transforms/Passes.h.inc"
+} // namespace steelyard::cpu
+
+using namespace mlir;
+
+namespace {
+
+constexpr int64_t kAlignment = 64;
+
+struct Buffer {
+  memref::AllocOp alloc;
+  int64_t size;
+  unsigned first, last; // positions in the block, inclusive
+  int64_t offset = 0;
+};
+
+int64_t byteSize(MemRefType type) {
+  unsigned bits = type.getElementTypeBitWidth();
+  return type.getNumElements() * ((bits + 7) / 8);
+}
+
+/// Position of the last operation of `block` that may touch the buffer, through views.
+unsigned lastUse(Value buffer, Block *block,
+                 const DenseMap<Operation *, unsigned> &position) {
+  unsigned last = 0;
+  SmallVector<Value> aliases = {buffer};
+  while (!aliases.empty()) {
+    for (Operation *user : aliases.pop_back_val().getUsers()) {
+      last = std::max(last, position.lookup(block->findAncestorOpInBlock(*user)));
+      if (isa<ViewLikeOpInterface>(user)) {
+        llvm::append_range(aliases, user->getResults());
+      }
+    }
+  }
+  return last;
+}
+
+/// First fit by decreasing size. Returns the bytes needed.
+int64_t place(MutableArrayRef<Buffer> buffers) {
+  SmallVector<Buffer *> order;
+  for (Buffer &buffer : buffers) {
+    order.push_back(&buffer);
+  }
+  llvm::stable_sort(order, [](Buffer *a, Buffer *b) { return a->size > b->size; });
+  SmallVector<Buffer *> placed; // sorted by offset
+  int64_t total = 0;
+  for (Buffer *buffer : order) {
+    int64_t offset = 0;
+    for (Buffer *other : placed) {
+      bool together = buffer->first <= other->last && other->first <= buffer->last;
+      if (!together || other->offset + other->size <= offset) {
+        continue;
+      }
+      if (offset + buffer->size <= other->offset) {
+        break;
+      }
+      offset = llvm::alignTo(other->offset + other->size, kAlignment);
+    }
+    buffer->offset = offset;
+    total = std::max<int64_t>(total, offset + buffer->size);
+    placed.insert(llvm::upper_bound(placed, buffer,
+                                    [](Buffer *a, Buffer *b) { return a->offset < b->offset; }),
+                  buffer);
+  }
+  return llvm::alignTo(total, kAlignment);
+}
+
+struct PlanArena : steelyard::cpu::impl::CPUPlanArenaBase<PlanArena> {
+  using CPUPlanArenaBase::CPUPlanArenaBase;
+
+  void runOnOperation() override {
+    for (auto function : getOperation().getOps<func::FuncOp>()) {
+      if (function.isPublic() && !function.isExternal() && failed(plan(function))) {
+        return signalPassFailure();
+      }
+    }
+  }
+
+  LogicalResult plan(func::FuncOp function) {
+    Block *block = &function.getBody().front();
+    DenseMap<Operation *, unsigned> position;
+    for (auto [index, op] : llvm::enumerate(*block)) {
+      position[&op] = index;
+    }
+    SmallVector<Buffer> buffers;
+    WalkResult walked = function.walk([&](memref::AllocOp alloc) {
+      if (alloc->getBlock() != block || !alloc.getType().hasStaticShape()) {
+        alloc.emitOpError("is not a static buffer of the function's body; this is a fault of the compiler");
+        return WalkResult::interrupt();
+      }
+      buffers.push_back({alloc, byteSize(alloc.getType()), position[alloc],
+                         lastUse(alloc, block, position)});
+      return WalkResult::advance();
+    });
+    if (walked.wasInterrupted()) {
+      return failure();
+    }
+    int64_t size = place(buffers);
+    OpBuilder builder(function);
+    auto arenaType = MemRefType::get({size}, builder.getI8Type());
+    if (failed(function.insertArgument(0, arenaType, {}, function.getLoc()))) {
+      return failure();
+    }
+    function->setAttr("steelyard.arena_size", builder.getI64IntegerAttr(size));
+    for (Buffer &buffer : buffers) {
+      builder.setInsertionPoint(buffer.alloc);
+      Location location = buffer.alloc.getLoc();
+      Value offset = arith::ConstantIndexOp::create(builder, location, buffer.offset);
+      Value view = memref::ViewOp::create(builder, location, buffer.alloc.getType(),
+                                          function.getArgument(0), offset, ValueRange());
+      buffer.alloc.replaceAllUsesWith(view);
+      buffer.alloc.erase();
+    }
+    return success();
+  }
+};
+
+} // namespace
