@@ -1,8 +1,7 @@
-//===- steelyard.h - C ABI of the Steelyard runtime -----------------*- C
-//-*-===//
+//===- steelyard.h - C ABI of the Steelyard runtime ---------------*- C -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-//===-----------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 //
 // One header for three readers: programs that run an executable, the compiler
 // that describes one, and compiled code, which calls only `steelyard_*`.
@@ -45,7 +44,7 @@
 // fork. A child process may go on using executables and contexts that were
 // idle when it was forked: workers are started anew. A context that was inside
 // `steelyard_execute` must be neither used nor destroyed in the child.
-//===-----------------------------------------------------------------------===//
+//===----------------------------------------------------------------------===//
 
 #ifndef STEELYARD_RUNTIME_STEELYARD_H
 #define STEELYARD_RUNTIME_STEELYARD_H
@@ -70,8 +69,7 @@ extern "C" {
 /* The version of the library that is loaded. */
 STEELYARD_API uint32_t steelyard_abi_version(void);
 
-//===- Errors
-//--------------------------------------------------------------===//
+//===- Errors -------------------------------------------------------------===//
 
 enum {
   STEELYARD_OK = 0,
@@ -93,8 +91,7 @@ typedef struct steelyard_error {
   char message[STEELYARD_MESSAGE_BYTES];
 } steelyard_error;
 
-//===- Element types
-//-------------------------------------------------------===//
+//===- Element types ------------------------------------------------------===//
 
 /* What an element is: one 64-bit number, so that metadata, descriptors and
    compiled code hold it by value. Names and formats are MLIR's. */
@@ -169,8 +166,7 @@ STEELYARD_API size_t steelyard_type_bytes(steelyard_type type);
    parameters, "invalid" for what is not a type. Static. */
 STEELYARD_API const char *steelyard_type_name(steelyard_type type);
 
-//===- Context
-//-------------------------------------------------------------===//
+//===- Context ------------------------------------------------------------===//
 
 typedef struct steelyard_context steelyard_context;
 
@@ -207,8 +203,9 @@ steelyard_context_thread_count(const steelyard_context *context);
 
 /* Asks the running call to stop: compiled code looks between kernels, the call
    returns STEELYARD_CANCELLED, its results are unspecified. With no call
-   running, the next one stops at once. One request stops one call. May be
-   called from any thread and from a signal handler. */
+   running, the next one stops at once. One request stops one call at most: one
+   that comes too late for the running call is dropped at its end. May be called
+   from any thread and from a signal handler. */
 STEELYARD_API void steelyard_context_cancel(steelyard_context *context);
 
 /* The arena as the last call left it (functions give their tensors' offsets in
@@ -227,8 +224,7 @@ STEELYARD_API int64_t steelyard_context_check_failures(
 STEELYARD_API int64_t
 steelyard_context_check_count(const steelyard_context *context);
 
-//===- Executable
-//----------------------------------------------------------===//
+//===- Executable ---------------------------------------------------------===//
 
 typedef struct steelyard_executable steelyard_executable;
 
@@ -250,7 +246,7 @@ typedef struct steelyard_value {
   /* Result: the argument donated to it, or -1. Its buffer is then either that
      argument's very buffer or disjoint from all; compiled code is right both
      ways. A state's result is what its argument is in the next call.
-     Argument: the result it is donated to, or -1. */
+     Argument: set by the runtime to the result it is donated to, or -1. */
   int64_t alias;
   /* A scale: the index, in the same list, of the data it belongs to, or -1.
      The value is data x 2^scale for an i32 scale. */
@@ -328,11 +324,12 @@ STEELYARD_API int64_t steelyard_value_bytes(const steelyard_value *value);
 
 /* Runs function `function`: reads the buffers at `arguments`, writes those at
    `results`, in the order of its description. A buffer of no elements may be
-   null, any other null is STEELYARD_INVALID_ARGUMENT; so is a result that
-   shares its first byte with an argument not donated to it or with another
-   result. A second call on a running context fails with
-   STEELYARD_FAILED_PRECONDITION. A failed check (`steelyard_check_*`) is not an
-   error of the call. After any error results are unspecified. */
+   null, any other null is STEELYARD_INVALID_ARGUMENT; so is a buffer that is
+   not aligned to its element, and a result that overlaps another result, or an
+   argument otherwise than as `alias` allows. A second call on a running context
+   fails with STEELYARD_FAILED_PRECONDITION. A failed check
+   (`steelyard_check_*`) is not an error of the call. After any error results
+   are unspecified. */
 STEELYARD_API int32_t steelyard_execute(const steelyard_executable *executable,
                                         int64_t function,
                                         steelyard_context *context,
@@ -340,8 +337,7 @@ STEELYARD_API int32_t steelyard_execute(const steelyard_executable *executable,
                                         void *const *results,
                                         steelyard_error *error);
 
-//===- BLAS
-//----------------------------------------------------------------===//
+//===- BLAS ---------------------------------------------------------------===//
 
 /* Contractions in f32 and f64 are done by a library with the CBLAS interface,
    opened at the first one (never with global symbols): $STEELYARD_BLAS, else
@@ -359,8 +355,7 @@ STEELYARD_API int32_t steelyard_set_blas_path(const char *path,
    own. Static. */
 STEELYARD_API const char *steelyard_blas_description(void);
 
-//===- For compiled code
-//---------------------------------------------------===//
+//===- For compiled code --------------------------------------------------===//
 
 /* Only inside `steelyard_execute`, with its context; from the calling thread
    unless it says otherwise. */
@@ -377,9 +372,9 @@ STEELYARD_API int32_t steelyard_poll(steelyard_context *context);
    min(begin + (i+1)*grain, end)), in any order, on any of the context's
    threads, the calling one among them; returns when all are done. The chunks
    do not depend on the number of threads, so neither do results where chunks
-   write apart. `grain` below 1 counts as 1. A loop inside a body runs its
-   chunks in order on its own thread. Memory written before the call is seen by
-   every chunk, and what chunks wrote by what follows. */
+   write apart. `grain` below 1 counts as 1. A loop inside a body is
+   allowed; it may run on the body's thread alone. Memory written before the
+   call is seen by every chunk, and what chunks wrote by what follows. */
 STEELYARD_API void steelyard_parallel_for(
     steelyard_context *context, int64_t begin, int64_t end, int64_t grain,
     void (*body)(int64_t begin, int64_t end, void *closure), void *closure);

@@ -1,0 +1,433 @@
+//===- Executable.cpp - Code and its description ----------------*- C++ -*-===//
+// Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include <algorithm>
+#include <cstring>
+#include <deque>
+#include <memory>
+#include <new>
+#include <vector>
+
+#include "Context.h"
+#include "Support.h"
+
+using namespace steelyard::runtime;
+
+struct steelyard_executable {
+  std::vector<steelyard_function> functions;
+  void (*release)(void *owner) = nullptr;
+  void *owner = nullptr;
+
+  // What the pointers in `functions` point to.
+  std::deque<std::string> strings;
+  std::deque<std::vector<int64_t>> shapes;
+  std::deque<std::vector<steelyard_value>> values;
+  std::deque<std::vector<steelyard_arena_tensor>> arenaTensors;
+  std::deque<std::unique_ptr<unsigned char[]>> initials;
+
+  const char *keep(const char *text) {
+    return strings.emplace_back(text ? text : "").c_str();
+  }
+  const int64_t *keep(const int64_t *shape, int64_t rank) {
+    return shapes.emplace_back(shape, shape + rank).data();
+  }
+};
+
+//===----------------------------------------------------------------------===//
+// Creation
+//===----------------------------------------------------------------------===//
+
+static constexpr int64_t kMaxRank = 64;
+
+/// Bytes of a dense buffer, or -1 when they do not fit in an int64_t.
+static int64_t denseBytes(steelyard_type type, int64_t rank,
+                          const int64_t *shape) {
+  int64_t bytes = static_cast<int64_t>(steelyard_type_bytes(type));
+  // Zero extents first: 2^40 x 2^40 x 0 elements are none.
+  if (std::find(shape, shape + rank, 0) != shape + rank) {
+    return 0;
+  }
+  for (int64_t i = 0; i < rank; ++i) {
+    if (!multiply(bytes, shape[i], bytes)) {
+      return -1;
+    }
+  }
+  return bytes;
+}
+
+int64_t steelyard_value_bytes(const steelyard_value *value) {
+  return denseBytes(value->type, value->rank, value->shape);
+}
+
+static Status checkShape(steelyard_type type, int64_t rank,
+                         const int64_t *shape, const std::string &what) {
+  if (steelyard_type_bytes(type) == 0) {
+    return invalidArgument(what + " has no valid element type");
+  }
+  if (rank < 0 || rank > kMaxRank || (rank > 0 && !shape)) {
+    return invalidArgument(format("%s has rank %lld without a shape of it",
+                                  what.c_str(), static_cast<long long>(rank)));
+  }
+  if (std::any_of(shape, shape + rank, [](int64_t n) { return n < 0; })) {
+    return invalidArgument(what + " has a negative extent");
+  }
+  if (denseBytes(type, rank, shape) < 0) {
+    return invalidArgument(what + " has more bytes than fit");
+  }
+  return Status();
+}
+
+static Status copyValues(steelyard_executable &executable,
+                         const steelyard_value *values, int64_t count,
+                         bool isResult, const std::string &function,
+                         std::vector<steelyard_value> *&copies) {
+  const char *kind = isResult ? "result" : "argument";
+  if (count < 0 || (count > 0 && !values)) {
+    return invalidArgument(function + " has a list of no " + kind + "s");
+  }
+  copies = &executable.values.emplace_back(values, values + count);
+  for (int64_t i = 0; i < count; ++i) {
+    steelyard_value &value = (*copies)[static_cast<size_t>(i)];
+    std::string what = format("%s %lld of %s", kind, static_cast<long long>(i),
+                              function.c_str());
+    Status status = checkShape(value.type, value.rank, value.shape, what);
+    if (!status.ok()) {
+      return status;
+    }
+    if (value.scale_of < -1 || value.scale_of >= count || value.scale_of == i) {
+      return invalidArgument(what + " is the scale of no value");
+    }
+    if (value.role < STEELYARD_VALUE_USER ||
+        value.role > STEELYARD_VALUE_RECIPE_STATE) {
+      return invalidArgument(what + " has an unknown role");
+    }
+    if (!isResult && value.role == STEELYARD_VALUE_RECIPE_STATE &&
+        !value.initial) {
+      return invalidArgument(what +
+                             " is recipe state without an initial value");
+    }
+    value.name = executable.keep(value.name);
+    value.shape = executable.keep(value.shape, value.rank);
+    if (isResult) {
+      value.initial = nullptr;
+      continue;
+    }
+    value.alias = -1;
+    if (value.initial) {
+      auto bytes = static_cast<size_t>(steelyard_value_bytes(&value));
+      auto &copy = executable.initials.emplace_back(
+          std::make_unique<unsigned char[]>(std::max<size_t>(bytes, 1)));
+      std::memcpy(copy.get(), value.initial, bytes);
+      value.initial = copy.get();
+    }
+  }
+  return Status();
+}
+
+static Status copyArenaTensors(steelyard_executable &executable,
+                               steelyard_function &function,
+                               const std::string &name) {
+  int64_t count = function.arena_tensor_count;
+  if (count < 0 || (count > 0 && !function.arena_tensors)) {
+    return invalidArgument(name + " has a list of no arena tensors");
+  }
+  auto &copies = executable.arenaTensors.emplace_back(
+      function.arena_tensors, function.arena_tensors + count);
+  for (steelyard_arena_tensor &tensor : copies) {
+    std::string what = std::string("arena tensor '") +
+                       (tensor.name ? tensor.name : "") + "' of " + name;
+    Status status = checkShape(tensor.type, tensor.rank, tensor.shape, what);
+    if (!status.ok()) {
+      return status;
+    }
+    int64_t bytes = denseBytes(tensor.type, tensor.rank, tensor.shape);
+    if (tensor.offset < 0 || tensor.offset > function.arena_bytes ||
+        bytes > function.arena_bytes - tensor.offset) {
+      return invalidArgument(what + " lies outside the arena");
+    }
+    tensor.name = executable.keep(tensor.name);
+    tensor.shape = executable.keep(tensor.shape, tensor.rank);
+  }
+  function.arena_tensors = copies.data();
+  return Status();
+}
+
+static bool sameTensor(const steelyard_value &a, const steelyard_value &b) {
+  return a.type == b.type && a.rank == b.rank &&
+         std::equal(a.shape, a.shape + a.rank, b.shape);
+}
+
+static Status copyFunction(steelyard_executable &executable,
+                           steelyard_function &function, int64_t index) {
+  std::string name = std::string("function ") + std::to_string(index) + " '" +
+                     (function.name ? function.name : "") + "'";
+  if (!function.entry) {
+    return invalidArgument(name + " has no entry");
+  }
+  if (function.arena_bytes < 0) {
+    return invalidArgument(name + " has a negative arena");
+  }
+  function.name = executable.keep(function.name);
+  std::vector<steelyard_value> *arguments = nullptr, *results = nullptr;
+  Status status =
+      copyValues(executable, function.arguments, function.argument_count,
+                 /*isResult=*/false, name, arguments);
+  if (status.ok()) {
+    status = copyValues(executable, function.results, function.result_count,
+                        /*isResult=*/true, name, results);
+  }
+  if (status.ok()) {
+    status = copyArenaTensors(executable, function, name);
+  }
+  if (!status.ok()) {
+    return status;
+  }
+  for (size_t i = 0; i < results->size(); ++i) {
+    const steelyard_value &result = (*results)[i];
+    if (result.alias == -1) {
+      continue;
+    }
+    if (result.alias < 0 || result.alias >= function.argument_count ||
+        (*arguments)[static_cast<size_t>(result.alias)].alias != -1 ||
+        !sameTensor(result, (*arguments)[static_cast<size_t>(result.alias)])) {
+      return invalidArgument(
+          format("result %zu of %s aliases %lld, which is no argument of its "
+                 "type and shape, or is another result's",
+                 i, name.c_str(), static_cast<long long>(result.alias)));
+    }
+    (*arguments)[static_cast<size_t>(result.alias)].alias =
+        static_cast<int64_t>(i);
+  }
+  function.arguments = arguments->data();
+  function.results = results->data();
+  return Status();
+}
+
+static Status createExecutable(const steelyard_executable_desc *desc,
+                               steelyard_executable &executable) {
+  if (!desc) {
+    return invalidArgument("no description of an executable");
+  }
+  if (desc->abi_version >> 16 != STEELYARD_ABI_VERSION >> 16) {
+    return failedPrecondition(
+        format("an executable of ABI version %u.%u, the runtime has %u.%u",
+               desc->abi_version >> 16, desc->abi_version & 0xffff,
+               STEELYARD_ABI_VERSION >> 16, STEELYARD_ABI_VERSION & 0xffff));
+  }
+  if (desc->function_count < 0 ||
+      (desc->function_count > 0 && !desc->functions)) {
+    return invalidArgument("an executable without functions' list");
+  }
+  executable.functions.assign(desc->functions,
+                              desc->functions + desc->function_count);
+  for (size_t i = 0; i < executable.functions.size(); ++i) {
+    Status status = copyFunction(executable, executable.functions[i],
+                                 static_cast<int64_t>(i));
+    if (!status.ok()) {
+      return status;
+    }
+  }
+  executable.release = desc->release;
+  executable.owner = desc->owner;
+  return Status();
+}
+
+steelyard_executable *
+steelyard_executable_create(const steelyard_executable_desc *desc,
+                            steelyard_error *error) {
+  auto executable = std::make_unique<steelyard_executable>();
+  if (report(createExecutable(desc, *executable), error) != STEELYARD_OK) {
+    return nullptr;
+  }
+  return executable.release();
+}
+
+void steelyard_executable_destroy(steelyard_executable *executable) {
+  if (!executable) {
+    return;
+  }
+  if (executable->release) {
+    executable->release(executable->owner);
+  }
+  delete executable;
+}
+
+int64_t
+steelyard_executable_function_count(const steelyard_executable *executable) {
+  return static_cast<int64_t>(executable->functions.size());
+}
+
+const steelyard_function *
+steelyard_executable_function(const steelyard_executable *executable,
+                              int64_t index) {
+  if (index < 0 || index >= steelyard_executable_function_count(executable)) {
+    return nullptr;
+  }
+  return &executable->functions[static_cast<size_t>(index)];
+}
+
+int64_t steelyard_executable_find(const steelyard_executable *executable,
+                                  const char *name) {
+  for (size_t i = 0; i < executable->functions.size(); ++i) {
+    if (std::strcmp(executable->functions[i].name, name) == 0) {
+      return static_cast<int64_t>(i);
+    }
+  }
+  return -1;
+}
+
+//===----------------------------------------------------------------------===//
+// Execution
+//===----------------------------------------------------------------------===//
+
+static Status checkBuffer(const steelyard_value &value, bool isResult,
+                          int64_t index, const void *buffer,
+                          std::vector<CallerBuffer> &buffers) {
+  int64_t bytes = steelyard_value_bytes(&value);
+  if (bytes == 0) {
+    return Status();
+  }
+  const char *kind = isResult ? "result" : "argument";
+  if (!buffer) {
+    return invalidArgument(format("%s %lld ('%s') is a null pointer", kind,
+                                  static_cast<long long>(index), value.name));
+  }
+  auto begin = reinterpret_cast<uintptr_t>(buffer);
+  size_t alignment = steelyard_type_bytes(value.type);
+  if (alignment > 8) {
+    alignment = 8; // complex<f64>
+  }
+  if (begin % alignment) {
+    return invalidArgument(format("%s %lld ('%s') is not aligned to %zu bytes",
+                                  kind, static_cast<long long>(index),
+                                  value.name, alignment));
+  }
+  buffers.push_back(
+      {begin, begin + static_cast<uintptr_t>(bytes), isResult, index});
+  return Status();
+}
+
+/// Null pointers, alignment, and results that overlap what they may not.
+static Status checkBuffers(const steelyard_function &function,
+                           const void *const *arguments, void *const *results,
+                           std::vector<CallerBuffer> &buffers) {
+  buffers.clear();
+  if ((function.argument_count && !arguments) ||
+      (function.result_count && !results)) {
+    return invalidArgument("no list of arguments or of results");
+  }
+  for (int64_t i = 0; i < function.argument_count; ++i) {
+    const steelyard_value &value = function.arguments[i];
+    // A donated argument in its result's buffer is seen as that result.
+    if (value.alias >= 0 && arguments[i] &&
+        results[value.alias] == arguments[i]) {
+      continue;
+    }
+    Status status =
+        checkBuffer(value, /*isResult=*/false, i, arguments[i], buffers);
+    if (!status.ok()) {
+      return status;
+    }
+  }
+  for (int64_t i = 0; i < function.result_count; ++i) {
+    Status status = checkBuffer(function.results[i], /*isResult=*/true, i,
+                                results[i], buffers);
+    if (!status.ok()) {
+      return status;
+    }
+  }
+  std::sort(buffers.begin(), buffers.end(),
+            [](const CallerBuffer &a, const CallerBuffer &b) {
+              return a.begin < b.begin;
+            });
+  // The buffers so far that reach furthest: any, and among results.
+  const CallerBuffer *furthest = nullptr, *furthestResult = nullptr;
+  for (const CallerBuffer &buffer : buffers) {
+    const CallerBuffer *other = buffer.isResult ? furthest : furthestResult;
+    if (other && buffer.begin < other->end) {
+      const CallerBuffer &result = buffer.isResult ? buffer : *other;
+      const CallerBuffer &second = buffer.isResult ? *other : buffer;
+      return invalidArgument(
+          format("result %lld overlaps %s %lld, which is not donated to it",
+                 static_cast<long long>(result.index),
+                 second.isResult ? "result" : "argument",
+                 static_cast<long long>(second.index)));
+    }
+    if (!furthest || buffer.end > furthest->end) {
+      furthest = &buffer;
+    }
+    if (buffer.isResult &&
+        (!furthestResult || buffer.end > furthestResult->end)) {
+      furthestResult = &buffer;
+    }
+  }
+  return Status();
+}
+
+static Status run(const steelyard_function &function,
+                  steelyard_context &context, const void *const *arguments,
+                  void *const *results) {
+  if (context.cancelled()) {
+    return cancelled("cancelled before it began");
+  }
+  Status status =
+      checkBuffers(function, arguments, results, context.callerBuffers);
+  if (!status.ok()) {
+    return status;
+  }
+  if (!context.reserve(context.arena,
+                       static_cast<size_t>(function.arena_bytes))) {
+    return resourceExhausted(
+        format("no memory for an arena of %lld bytes",
+               static_cast<long long>(function.arena_bytes)));
+  }
+  int32_t code;
+  {
+    DefaultFloatEnvironment environment;
+    code = function.entry(&context, context.arena.memory, arguments, results);
+  }
+  std::lock_guard<std::mutex> lock(context.mutex);
+  if (!context.error.ok()) {
+    return context.error;
+  }
+  if (code == 0) {
+    return Status();
+  }
+  if (context.cancelled()) {
+    return cancelled("cancelled");
+  }
+  return internal(format("function '%s' returned %d without a "
+                         "message",
+                         function.name, code));
+}
+
+int32_t steelyard_execute(const steelyard_executable *executable,
+                          int64_t function, steelyard_context *context,
+                          const void *const *arguments, void *const *results,
+                          steelyard_error *error) {
+  if (!executable || !context) {
+    return report(invalidArgument("no executable or no context"), error);
+  }
+  const steelyard_function *description =
+      steelyard_executable_function(executable, function);
+  if (!description) {
+    return report(notFound(format("no function %lld among %zu",
+                                  static_cast<long long>(function),
+                                  executable->functions.size())),
+                  error);
+  }
+  if (context->busy.exchange(true, std::memory_order_acquire)) {
+    return report(failedPrecondition("the context is running another call"),
+                  error);
+  }
+  context->checkCount = 0;
+  context->checkFailures = 0;
+  context->checkReports.clear();
+  context->error = Status();
+  Status status = run(*description, *context, arguments, results);
+  // One request stops one call, or comes too late for it.
+  context->cancelRequested.store(false, std::memory_order_relaxed);
+  context->busy.store(false, std::memory_order_release);
+  return report(status, error);
+}
