@@ -1,4 +1,5 @@
-//===- ToLLVM.cpp - Buffers, loops and runtime calls to LLVM -----*- C++ -*-===//
+//===- ToLLVM.cpp - Buffers, loops and runtime calls to LLVM -----*- C++
+//-*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
@@ -37,20 +38,29 @@ using namespace steelyard::cpu;
 
 namespace {
 
-/// The runtime's name of an element type; STEELYARD_INVALID_TYPE if it has none.
+/// The runtime's name of an element type; STEELYARD_INVALID_TYPE if it has
+/// none.
 steelyard_type runtimeType(Type type) {
   static const std::pair<StringRef, steelyard_type> names[] = {
-      {"i1", STEELYARD_I1},         {"i8", STEELYARD_I8},
-      {"i16", STEELYARD_I16},       {"i32", STEELYARD_I32},
-      {"i64", STEELYARD_I64},       {"f64", STEELYARD_F64},
-      {"f32", STEELYARD_F32},       {"f16", STEELYARD_F16},
-      {"bf16", STEELYARD_BF16},     {"f8E5M2", STEELYARD_F8E5M2},
-      {"f8E4M3", STEELYARD_F8E4M3}, {"f8E4M3FN", STEELYARD_F8E4M3FN},
-      {"f8E3M4", STEELYARD_F8E3M4}, {"f8E5M2FNUZ", STEELYARD_F8E5M2FNUZ},
+      {"i1", STEELYARD_I1},
+      {"i8", STEELYARD_I8},
+      {"i16", STEELYARD_I16},
+      {"i32", STEELYARD_I32},
+      {"i64", STEELYARD_I64},
+      {"f64", STEELYARD_F64},
+      {"f32", STEELYARD_F32},
+      {"f16", STEELYARD_F16},
+      {"bf16", STEELYARD_BF16},
+      {"f8E5M2", STEELYARD_F8E5M2},
+      {"f8E4M3", STEELYARD_F8E4M3},
+      {"f8E4M3FN", STEELYARD_F8E4M3FN},
+      {"f8E3M4", STEELYARD_F8E3M4},
+      {"f8E5M2FNUZ", STEELYARD_F8E5M2FNUZ},
       {"f8E4M3FNUZ", STEELYARD_F8E4M3FNUZ},
       {"f8E4M3B11FNUZ", STEELYARD_F8E4M3B11FNUZ},
       {"f8E8M0FNU", STEELYARD_F8E8M0FNU},
-      {"f6E2M3FN", STEELYARD_F6E2M3FN}, {"f6E3M2FN", STEELYARD_F6E3M2FN},
+      {"f6E2M3FN", STEELYARD_F6E2M3FN},
+      {"f6E3M2FN", STEELYARD_F6E3M2FN},
       {"f4E2M1FN", STEELYARD_F4E2M1FN}};
   std::string text;
   llvm::raw_string_ostream(text) << type;
@@ -65,7 +75,8 @@ steelyard_type runtimeType(Type type) {
 /// The execution context: the first argument of pointer type.
 Value contextOf(Operation *op) {
   auto function = op->getParentOfType<FunctionOpInterface>();
-  for (BlockArgument argument : function.getFunctionBody().front().getArguments()) {
+  for (BlockArgument argument :
+       function.getFunctionBody().front().getArguments()) {
     if (isa<LLVM::LLVMPointerType>(argument.getType())) {
       return argument;
     }
@@ -83,8 +94,9 @@ struct Emitter {
   }
   Type pointer() { return LLVM::LLVMPointerType::get(builder.getContext()); }
   Value slot(Value base, int64_t byteOffset) {
-    return LLVM::GEPOp::create(builder, location, pointer(), builder.getI8Type(), base,
-                               ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(byteOffset)});
+    return LLVM::GEPOp::create(
+        builder, location, pointer(), builder.getI8Type(), base,
+        ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(byteOffset)});
   }
   void store(Value value, Value base, int64_t byteOffset) {
     LLVM::StoreOp::create(builder, location, value, slot(base, byteOffset));
@@ -94,24 +106,27 @@ struct Emitter {
     OpBuilder::InsertionGuard guard(builder);
     auto function = op->getParentOfType<FunctionOpInterface>();
     builder.setInsertionPointToStart(&function.getFunctionBody().front());
-    return LLVM::AllocaOp::create(builder, location, pointer(), builder.getI8Type(), i64(bytes), 8);
+    return LLVM::AllocaOp::create(builder, location, pointer(),
+                                  builder.getI8Type(), i64(bytes), 8);
   }
 };
 
-LLVM::LLVMFuncOp declare(Operation *op, OpBuilder &builder, StringRef name, Type result,
-                         ArrayRef<Type> arguments) {
+LLVM::LLVMFuncOp declare(Operation *op, OpBuilder &builder, StringRef name,
+                         Type result, ArrayRef<Type> arguments) {
   auto module = op->getParentOfType<ModuleOp>();
   if (auto known = module.lookupSymbol<LLVM::LLVMFuncOp>(name)) {
     return known;
   }
   OpBuilder::InsertionGuard guard(builder);
   builder.setInsertionPointToStart(module.getBody());
-  return LLVM::LLVMFuncOp::create(builder, module.getLoc(), name,
-                                  LLVM::LLVMFunctionType::get(result, arguments));
+  return LLVM::LLVMFuncOp::create(
+      builder, module.getLoc(), name,
+      LLVM::LLVMFunctionType::get(result, arguments));
 }
 
 /// Address of a buffer's first element.
-Value address(Emitter &emit, Value descriptor, MemRefType type, const LLVMTypeConverter &converter) {
+Value address(Emitter &emit, Value descriptor, MemRefType type,
+              const LLVMTypeConverter &converter) {
   MemRefDescriptor memref(descriptor);
   return memref.bufferPtr(emit.builder, emit.location, converter, type);
 }
@@ -119,8 +134,9 @@ Value address(Emitter &emit, Value descriptor, MemRefType type, const LLVMTypeCo
 struct GemmLowering : ConvertOpToLLVMPattern<GemmOp> {
   using ConvertOpToLLVMPattern::ConvertOpToLLVMPattern;
 
-  LogicalResult matchAndRewrite(GemmOp op, OpAdaptor adaptor,
-                                ConversionPatternRewriter &rewriter) const override {
+  LogicalResult
+  matchAndRewrite(GemmOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
     Emitter emit{rewriter, op.getLoc()};
     auto lhs = cast<MemRefType>(op.getLhs().getType());
     auto rhs = cast<MemRefType>(op.getRhs().getType());
@@ -129,7 +145,9 @@ struct GemmLowering : ConvertOpToLLVMPattern<GemmOp> {
     auto store = [&](int64_t value, size_t offset) {
       emit.store(emit.i64(value), desc, offset);
     };
-    auto size = [](MemRefType type, int64_t dim) { return dim < 0 ? 1 : type.getDimSize(dim); };
+    auto size = [](MemRefType type, int64_t dim) {
+      return dim < 0 ? 1 : type.getDimSize(dim);
+    };
     auto stride = [](MemRefType type, int64_t dim) -> int64_t {
       return dim < 0 ? 0 : type.getStridesAndOffset().first[dim];
     };
@@ -143,13 +161,17 @@ struct GemmLowering : ConvertOpToLLVMPattern<GemmOp> {
     store(size(rhs, r[1]), offsetof(steelyard_gemm_desc, n));
     store(size(lhs, l[2]), offsetof(steelyard_gemm_desc, k));
     for (auto [type, value, at, kind] :
-         {std::tuple(lhs, adaptor.getLhs(), offsetof(steelyard_gemm_desc, a), offsetof(steelyard_gemm_desc, a_type)),
-          std::tuple(rhs, adaptor.getRhs(), offsetof(steelyard_gemm_desc, b), offsetof(steelyard_gemm_desc, b_type)),
-          std::tuple(init, adaptor.getInit(), offsetof(steelyard_gemm_desc, c), offsetof(steelyard_gemm_desc, c_type))}) {
+         {std::tuple(lhs, adaptor.getLhs(), offsetof(steelyard_gemm_desc, a),
+                     offsetof(steelyard_gemm_desc, a_type)),
+          std::tuple(rhs, adaptor.getRhs(), offsetof(steelyard_gemm_desc, b),
+                     offsetof(steelyard_gemm_desc, b_type)),
+          std::tuple(init, adaptor.getInit(), offsetof(steelyard_gemm_desc, c),
+                     offsetof(steelyard_gemm_desc, c_type))}) {
       steelyard_type element = runtimeType(type.getElementType());
       if (element == STEELYARD_INVALID_TYPE) {
-        return op.emitOpError() << "has operands of element type " << type.getElementType()
-                                << ", which the runtime does not contract";
+        return op.emitOpError()
+               << "has operands of element type " << type.getElementType()
+               << ", which the runtime does not contract";
       }
       emit.store(address(emit, value, type, *getTypeConverter()), desc, at);
       store(static_cast<int64_t>(element), kind);
@@ -165,8 +187,11 @@ struct GemmLowering : ConvertOpToLLVMPattern<GemmOp> {
     store(stride(init, cColumn), offsetof(steelyard_gemm_desc, c_n_stride));
     store(0, offsetof(steelyard_gemm_desc, accumulate));
     Type pointer = emit.pointer();
-    LLVM::LLVMFuncOp callee = declare(op, rewriter, "steelyard_gemm", rewriter.getI32Type(), {pointer, pointer});
-    LLVM::CallOp::create(rewriter, op.getLoc(), callee, ValueRange{contextOf(op), desc});
+    LLVM::LLVMFuncOp callee =
+        declare(op, rewriter, "steelyard_gemm", rewriter.getI32Type(),
+                {pointer, pointer});
+    LLVM::CallOp::create(rewriter, op.getLoc(), callee,
+                         ValueRange{contextOf(op), desc});
     rewriter.eraseOp(op);
     return success();
   }
@@ -175,8 +200,9 @@ struct GemmLowering : ConvertOpToLLVMPattern<GemmOp> {
 struct CheckLowering : ConvertOpToLLVMPattern<CheckOp> {
   using ConvertOpToLLVMPattern::ConvertOpToLLVMPattern;
 
-  LogicalResult matchAndRewrite(CheckOp op, OpAdaptor adaptor,
-                                ConversionPatternRewriter &rewriter) const override {
+  LogicalResult
+  matchAndRewrite(CheckOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
     Emitter emit{rewriter, op.getLoc()};
     auto type = cast<MemRefType>(op.getGot().getType());
     Value shape = emit.stack(op, std::max<int64_t>(8, 8 * type.getRank()));
@@ -186,23 +212,33 @@ struct CheckLowering : ConvertOpToLLVMPattern<CheckOp> {
     std::string where;
     llvm::raw_string_ostream(where) << op.getLoc();
     Value location = LLVM::createGlobalString(
-        op.getLoc(), rewriter, "steelyard_location_" + std::to_string(reinterpret_cast<uintptr_t>(op.getOperation())),
+        op.getLoc(), rewriter,
+        "steelyard_location_" +
+            std::to_string(reinterpret_cast<uintptr_t>(op.getOperation())),
         StringRef(where.c_str(), where.size() + 1), LLVM::Linkage::Internal);
     SmallVector<Value> operands = {
-        contextOf(op), emit.i64(static_cast<int64_t>(runtimeType(type.getElementType()))),
-        emit.i64(type.getRank()), shape, address(emit, adaptor.getGot(), type, *getTypeConverter()),
-        address(emit, adaptor.getWant(), cast<MemRefType>(op.getWant().getType()), *getTypeConverter())};
+        contextOf(op),
+        emit.i64(static_cast<int64_t>(runtimeType(type.getElementType()))),
+        emit.i64(type.getRank()),
+        shape,
+        address(emit, adaptor.getGot(), type, *getTypeConverter()),
+        address(emit, adaptor.getWant(),
+                cast<MemRefType>(op.getWant().getType()), *getTypeConverter())};
     StringRef name = "steelyard_check_eq";
     if (op.getKind() == 1) {
       name = "steelyard_check_close";
-      operands.push_back(emit.i64(static_cast<int64_t>(op.getBound().convertToDouble())));
+      operands.push_back(
+          emit.i64(static_cast<int64_t>(op.getBound().convertToDouble())));
     } else if (op.getKind() == 2) {
       name = "steelyard_check_almost_eq";
-      operands.push_back(LLVM::ConstantOp::create(rewriter, op.getLoc(), rewriter.getF64Type(), op.getBoundAttr()));
+      operands.push_back(LLVM::ConstantOp::create(
+          rewriter, op.getLoc(), rewriter.getF64Type(), op.getBoundAttr()));
     }
     operands.push_back(location);
     SmallVector<Type> types = llvm::to_vector(ValueRange(operands).getTypes());
-    LLVM::LLVMFuncOp callee = declare(op, rewriter, name, LLVM::LLVMVoidType::get(rewriter.getContext()), types);
+    LLVM::LLVMFuncOp callee =
+        declare(op, rewriter, name,
+                LLVM::LLVMVoidType::get(rewriter.getContext()), types);
     LLVM::CallOp::create(rewriter, op.getLoc(), callee, operands);
     rewriter.eraseOp(op);
     return success();
@@ -213,13 +249,22 @@ struct ToLLVM : steelyard::cpu::impl::CPUToLLVMBase<ToLLVM> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
     MLIRContext *context = &getContext();
-    SmallVector<std::pair<std::string, std::string>> launches; // (launcher, region)
-    SmallVector<std::string> entries;
+    SmallVector<std::pair<std::string, std::string>>
+        launches; // (launcher, region)
+    SmallVector<std::pair<std::string, int64_t>>
+        entries; // (function, arguments)
     for (auto function : module.getOps<func::FuncOp>()) {
-      if (auto region = function->getAttrOfType<FlatSymbolRefAttr>("steelyard.parallel_region")) {
+      if (auto region = function->getAttrOfType<FlatSymbolRefAttr>(
+              "steelyard.parallel_region")) {
         launches.emplace_back(function.getName(), region.getValue());
       } else if (function.isPublic() && !function.isExternal()) {
-        entries.push_back(function.getName().str());
+        // What the caller passes, without the context, the arena and the
+        // buffers of results.
+        int64_t count = 0;
+        for (unsigned index = 2; index < function.getNumArguments(); ++index) {
+          count += !function.getArgAttr(index, "bufferize.result");
+        }
+        entries.emplace_back(function.getName().str(), count);
       }
     }
 
@@ -243,17 +288,19 @@ struct ToLLVM : steelyard::cpu::impl::CPUToLLVMBase<ToLLVM> {
       return signalPassFailure();
     }
     for (auto &[launcher, region] : launches) {
-      defineLauncher(module.lookupSymbol<LLVM::LLVMFuncOp>(launcher), module.lookupSymbol<LLVM::LLVMFuncOp>(region));
+      defineLauncher(module.lookupSymbol<LLVM::LLVMFuncOp>(launcher),
+                     module.lookupSymbol<LLVM::LLVMFuncOp>(region));
     }
-    for (const std::string &name : entries) {
+    for (auto &[name, argumentCount] : entries) {
       auto function = module.lookupSymbol<LLVM::LLVMFuncOp>(name);
       function.setLinkage(LLVM::Linkage::Internal);
       returnOnFailure(function);
-      defineEntry(function);
+      defineEntry(function, argumentCount);
     }
   }
 
-  /// launcher(context, begin, end, grain, values...) calls steelyard_parallel_for with a closure of the values.
+  /// launcher(context, begin, end, grain, values...) calls
+  /// steelyard_parallel_for with a closure of the values.
   void defineLauncher(LLVM::LLVMFuncOp launcher, LLVM::LLVMFuncOp region) {
     OpBuilder builder(&getContext());
     Location location = launcher.getLoc();
@@ -264,14 +311,19 @@ struct ToLLVM : steelyard::cpu::impl::CPUToLLVMBase<ToLLVM> {
     launcher->removeAttr("steelyard.parallel_region");
 
     builder.setInsertionPoint(launcher);
-    auto body = LLVM::LLVMFuncOp::create(builder, location, (region.getName() + "_body").str(),
-                                         LLVM::LLVMFunctionType::get(none, {i64, i64, pointer}));
+    auto body = LLVM::LLVMFuncOp::create(
+        builder, location, (region.getName() + "_body").str(),
+        LLVM::LLVMFunctionType::get(none, {i64, i64, pointer}));
     body.setLinkage(LLVM::Linkage::Internal);
     Block *bodyBlock = body.addEntryBlock(builder);
     builder.setInsertionPointToStart(bodyBlock);
-    SmallVector<Value> operands = {bodyBlock->getArgument(0), bodyBlock->getArgument(1)};
-    for (auto [index, type] : llvm::enumerate(region.getFunctionType().getParams().drop_front(2))) {
-      operands.push_back(LLVM::LoadOp::create(builder, location, type, emit.slot(bodyBlock->getArgument(2), 8 * index)));
+    SmallVector<Value> operands = {bodyBlock->getArgument(0),
+                                   bodyBlock->getArgument(1)};
+    for (auto [index, type] :
+         llvm::enumerate(region.getFunctionType().getParams().drop_front(2))) {
+      operands.push_back(LLVM::LoadOp::create(
+          builder, location, type,
+          emit.slot(bodyBlock->getArgument(2), 8 * index)));
     }
     LLVM::CallOp::create(builder, location, region, operands);
     LLVM::ReturnOp::create(builder, location, ValueRange());
@@ -280,15 +332,19 @@ struct ToLLVM : steelyard::cpu::impl::CPUToLLVMBase<ToLLVM> {
     builder.setInsertionPointToStart(block);
     ValueRange arguments = block->getArguments();
     ValueRange values = arguments.drop_front(4);
-    Value closure = LLVM::AllocaOp::create(builder, location, pointer, builder.getI8Type(), emit.i64(8 * std::max<size_t>(1, values.size())), 8);
+    Value closure = LLVM::AllocaOp::create(
+        builder, location, pointer, builder.getI8Type(),
+        emit.i64(8 * std::max<size_t>(1, values.size())), 8);
     for (auto [index, value] : llvm::enumerate(values)) {
       emit.store(value, closure, 8 * index);
     }
     Value address = LLVM::AddressOfOp::create(builder, location, body);
-    LLVM::LLVMFuncOp callee = declare(launcher, builder, "steelyard_parallel_for", none,
-                                      {pointer, i64, i64, i64, pointer, pointer});
+    LLVM::LLVMFuncOp callee =
+        declare(launcher, builder, "steelyard_parallel_for", none,
+                {pointer, i64, i64, i64, pointer, pointer});
     LLVM::CallOp::create(builder, location, callee,
-                         ValueRange{arguments[0], arguments[1], arguments[2], arguments[3], address, closure});
+                         ValueRange{arguments[0], arguments[1], arguments[2],
+                                    arguments[3], address, closure});
     LLVM::ReturnOp::create(builder, location, ValueRange());
   }
 
@@ -309,23 +365,28 @@ struct ToLLVM : steelyard::cpu::impl::CPUToLLVMBase<ToLLVM> {
     builder.setInsertionPointToEnd(leave);
     LLVM::ReturnOp::create(builder, function.getLoc(), ValueRange());
     for (LLVM::CallOp call : calls) {
-      Block *rest = call->getBlock()->splitBlock(std::next(call->getIterator()));
+      Block *rest =
+          call->getBlock()->splitBlock(std::next(call->getIterator()));
       builder.setInsertionPointAfter(call);
-      Value zero = LLVM::ConstantOp::create(builder, call.getLoc(), builder.getI32Type(), builder.getI32IntegerAttr(0));
-      Value ok = LLVM::ICmpOp::create(builder, call.getLoc(), LLVM::ICmpPredicate::eq, call.getResult(), zero);
+      Value zero =
+          LLVM::ConstantOp::create(builder, call.getLoc(), builder.getI32Type(),
+                                   builder.getI32IntegerAttr(0));
+      Value ok =
+          LLVM::ICmpOp::create(builder, call.getLoc(), LLVM::ICmpPredicate::eq,
+                               call.getResult(), zero);
       LLVM::CondBrOp::create(builder, call.getLoc(), ok, rest, leave);
     }
   }
 
   /// i32 steelyard_entry_f(context, arena, arguments, results)
-  void defineEntry(LLVM::LLVMFuncOp function) {
+  void defineEntry(LLVM::LLVMFuncOp function, int64_t argumentCount) {
     OpBuilder builder(function);
     Location location = function.getLoc();
     Emitter emit{builder, location};
     Type pointer = emit.pointer(), i32 = builder.getI32Type();
-    int64_t argumentCount = function->getAttrOfType<IntegerAttr>("steelyard.argument_count").getInt();
-    auto entry = LLVM::LLVMFuncOp::create(builder, location, ("steelyard_entry_" + function.getName()).str(),
-                                          LLVM::LLVMFunctionType::get(i32, {pointer, pointer, pointer, pointer}));
+    auto entry = LLVM::LLVMFuncOp::create(
+        builder, location, ("steelyard_entry_" + function.getName()).str(),
+        LLVM::LLVMFunctionType::get(i32, {pointer, pointer, pointer, pointer}));
     Block *block = entry.addEntryBlock(builder);
     builder.setInsertionPointToStart(block);
     ValueRange given = block->getArguments();
@@ -335,11 +396,15 @@ struct ToLLVM : steelyard::cpu::impl::CPUToLLVMBase<ToLLVM> {
       bool isResult = index >= argumentCount;
       Value table = given[isResult ? 3 : 2];
       operands.push_back(LLVM::LoadOp::create(
-          builder, location, pointer, emit.slot(table, 8 * (isResult ? index - argumentCount : index))));
+          builder, location, pointer,
+          emit.slot(table, 8 * (isResult ? index - argumentCount : index))));
     }
     LLVM::CallOp::create(builder, location, function, operands);
-    LLVM::LLVMFuncOp poll = declare(function, builder, "steelyard_poll", i32, {pointer});
-    Value status = LLVM::CallOp::create(builder, location, poll, ValueRange{given[0]}).getResult();
+    LLVM::LLVMFuncOp poll =
+        declare(function, builder, "steelyard_poll", i32, {pointer});
+    Value status =
+        LLVM::CallOp::create(builder, location, poll, ValueRange{given[0]})
+            .getResult();
     LLVM::ReturnOp::create(builder, location, status);
   }
 };

@@ -1,0 +1,31 @@
+//===- Passes.td - From stablehlo to linalg -------------------*- tablegen -*-===//
+// Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef STEELYARD_CONVERSION_STABLEHLOTOLINALG_PASSES
+#define STEELYARD_CONVERSION_STABLEHLOTOLINALG_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+def ConvertStableHLOToLinalg : Pass<"convert-stablehlo-to-linalg", "::mlir::ModuleOp"> {
+  let summary = "lowers stablehlo, and scaled operations on plain tensors, to linalg";
+  let description = [{
+    Elementwise operations become `linalg.generic` with scalar bodies; floats
+    narrower than 32 bits are computed in float32 and rounded once to their type.
+    Reductions accumulate in float32 at least. Contractions become `cpu.gemm`.
+    Unsigned integers become signless.
+
+    ```mlir
+    %2 = stablehlo.add %0, %1 : tensor<4xf32>
+    // becomes
+    %2 = linalg.generic {...} ins(%0, %1) outs(%empty) { arith.addf ... }
+    ```
+
+    Numerics: as the StableHLO specification, the order of sums aside; integer division by zero gives all ones.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
+                           "::mlir::tensor::TensorDialect", "::mlir::scaled::ScaledDialect",
+                           "::steelyard::cpu::CPUDialect"];
+}
+
+#endif // STEELYARD_CONVERSION_STABLEHLOTOLINALG_PASSES

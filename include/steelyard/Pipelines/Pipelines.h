@@ -1,0 +1,31 @@
+//===- Pipelines.h - Named sequences of passes --------------------*- C++
+//-*-===//
+// Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef STEELYARD_PIPELINES_PIPELINES_H
+#define STEELYARD_PIPELINES_PIPELINES_H
+
+#include "mlir/Pass/PassManager.h"
+
+namespace steelyard {
+
+/// A stage of compilation, as `STEELYARD_DUMP` shows it.
+struct Stage {
+  const char *name;
+  void (*build)(mlir::OpPassManager &);
+};
+
+/// What comes before a scheme: stablehlo as a frontend printed it to stablehlo
+/// that passes work on.
+void buildImportPipeline(mlir::OpPassManager &pm);
+
+/// What comes after a scheme, stage by stage: from stablehlo and scaled
+/// operations to the LLVM dialect.
+llvm::ArrayRef<Stage> cpuStages();
+
+/// steelyard-import and steelyard-cpu.
+void registerPipelines();
+
+} // namespace steelyard
+
+#endif // STEELYARD_PIPELINES_PIPELINES_H

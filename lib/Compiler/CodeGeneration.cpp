@@ -1,0 +1,172 @@
+//===- CodeGeneration.cpp - From the LLVM dialect to code in memory -----*- C++
+//-*-===//
+// Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "CodeGeneration.h"
+
+#include "steelyard/Runtime/steelyard.h"
+
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Export.h"
+
+#include "llvm/Analysis/TargetLibraryInfo.h"
+#include "llvm/ExecutionEngine/Orc/AbsoluteSymbols.h"
+#include "llvm/ExecutionEngine/Orc/ExecutionUtils.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/Module.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/DynamicLibrary.h"
+#include "llvm/Support/SmallVectorMemoryBuffer.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Target/TargetMachine.h"
+#include "llvm/TargetParser/Host.h"
+
+#include <mutex>
+
+using namespace llvm;
+
+static void initializeTargets() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    InitializeNativeTarget();
+    InitializeNativeTargetAsmPrinter();
+  });
+}
+
+static Expected<std::unique_ptr<TargetMachine>>
+createMachine(StringRef cpu, StringRef features) {
+  initializeTargets();
+  Triple triple(sys::getDefaultTargetTriple());
+  std::string error;
+  const Target *target = TargetRegistry::lookupTarget(triple, error);
+  if (!target) {
+    return createStringError(inconvertibleErrorCode(),
+                             "no code generator for %s: %s",
+                             triple.str().c_str(), error.c_str());
+  }
+  std::string hostFeatures = features.str(), hostCpu = cpu.str();
+  if (cpu.empty()) {
+    hostCpu = sys::getHostCPUName().str();
+    for (const auto &[name, enabled] : sys::getHostCPUFeatures()) {
+      hostFeatures += (hostFeatures.empty() ? "" : ",") +
+                      std::string(enabled ? "+" : "-") + name.str();
+    }
+  }
+  TargetOptions options;
+  std::unique_ptr<TargetMachine> machine(target->createTargetMachine(
+      triple, hostCpu, hostFeatures, options, Reloc::PIC_, std::nullopt,
+      CodeGenOptLevel::Aggressive, /*JIT=*/false));
+  return machine;
+}
+
+/// O3 with glibc's vector math library, so that loops over exp and log become
+/// vector code (at most 4 ulp, as glibc documents for libmvec).
+static void optimize(Module &module, TargetMachine &machine) {
+  LoopAnalysisManager loops;
+  FunctionAnalysisManager functions;
+  CGSCCAnalysisManager sccs;
+  ModuleAnalysisManager modules;
+  PipelineTuningOptions tuning;
+  tuning.LoopVectorization = true;
+  tuning.SLPVectorization = true;
+  PassBuilder builder(&machine, tuning);
+  TargetLibraryInfoImpl libraries(module.getTargetTriple(),
+                                  VectorLibrary::LIBMVEC);
+  functions.registerPass([&] { return TargetLibraryAnalysis(libraries); });
+  builder.registerModuleAnalyses(modules);
+  builder.registerCGSCCAnalyses(sccs);
+  builder.registerFunctionAnalyses(functions);
+  builder.registerLoopAnalyses(loops);
+  builder.crossRegisterProxies(loops, functions, sccs, modules);
+  ModulePassManager passes =
+      builder.buildPerModuleDefaultPipeline(OptimizationLevel::O3);
+  passes.run(module, modules);
+}
+
+Expected<std::unique_ptr<MemoryBuffer>>
+steelyard::emitObject(mlir::ModuleOp module, StringRef cpu,
+                      StringRef features) {
+  mlir::registerBuiltinDialectTranslation(*module.getContext());
+  mlir::registerLLVMDialectTranslation(*module.getContext());
+  LLVMContext context;
+  std::unique_ptr<Module> code =
+      mlir::translateModuleToLLVMIR(module, context, "steelyard");
+  if (!code) {
+    return createStringError(inconvertibleErrorCode(),
+                             "the module could not be translated to LLVM IR");
+  }
+  Expected<std::unique_ptr<TargetMachine>> machine =
+      createMachine(cpu, features);
+  if (!machine) {
+    return machine.takeError();
+  }
+  code->setTargetTriple((*machine)->getTargetTriple());
+  code->setDataLayout((*machine)->createDataLayout());
+  for (Function &function : *code) {
+    function.addFnAttr("target-cpu", (*machine)->getTargetCPU());
+    function.addFnAttr("target-features", (*machine)->getTargetFeatureString());
+    // Prefer the widest vectors that the processor has.
+    function.addFnAttr("prefer-vector-width", "512");
+  }
+  optimize(*code, **machine);
+  SmallVector<char, 0> bytes;
+  raw_svector_ostream stream(bytes);
+  legacy::PassManager emission;
+  if ((*machine)->addPassesToEmitFile(emission, stream, nullptr,
+                                      CodeGenFileType::ObjectFile)) {
+    return createStringError(inconvertibleErrorCode(),
+                             "this target does not emit object files");
+  }
+  emission.run(*code);
+  return std::make_unique<SmallVectorMemoryBuffer>(
+      std::move(bytes), "steelyard.o", /*RequiresNullTerminator=*/false);
+}
+
+/// The vector math library is part of glibc; it is opened once, for all
+/// modules.
+static bool openVectorMath() {
+  static bool opened =
+      !sys::DynamicLibrary::LoadLibraryPermanently("libmvec.so.1");
+  return opened;
+}
+
+Expected<std::unique_ptr<orc::LLJIT>>
+steelyard::loadObject(std::unique_ptr<MemoryBuffer> object) {
+  initializeTargets();
+  Expected<std::unique_ptr<orc::LLJIT>> jit = orc::LLJITBuilder().create();
+  if (!jit) {
+    return jit.takeError();
+  }
+  orc::JITDylib &library = (*jit)->getMainJITDylib();
+  orc::MangleAndInterner mangle((*jit)->getExecutionSession(),
+                                (*jit)->getDataLayout());
+  orc::SymbolMap symbols;
+  auto define = [&](StringRef name, auto *function) {
+    symbols[mangle(name)] = {orc::ExecutorAddr::fromPtr(function),
+                             JITSymbolFlags::Exported |
+                                 JITSymbolFlags::Callable};
+  };
+  define("steelyard_gemm", &steelyard_gemm);
+  define("steelyard_parallel_for", &steelyard_parallel_for);
+  define("steelyard_poll", &steelyard_poll);
+  define("steelyard_check_eq", &steelyard_check_eq);
+  define("steelyard_check_close", &steelyard_check_close);
+  define("steelyard_check_almost_eq", &steelyard_check_almost_eq);
+  if (Error error = library.define(orc::absoluteSymbols(std::move(symbols)))) {
+    return std::move(error);
+  }
+  openVectorMath();
+  auto process = orc::DynamicLibrarySearchGenerator::GetForCurrentProcess(
+      (*jit)->getDataLayout().getGlobalPrefix());
+  if (!process) {
+    return process.takeError();
+  }
+  library.addGenerator(std::move(*process));
+  if (Error error = (*jit)->addObjectFile(std::move(object))) {
+    return std::move(error);
+  }
+  return jit;
+}

@@ -1,0 +1,377 @@
+//===- Compiler.cpp - From StableHLO text to an executable ---------------*- C++
+//-*-===//
+// Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "steelyard/Compiler/Compiler.h"
+
+#include "steelyard/Pipelines/Pipelines.h"
+#include "steelyard/Pipelines/Register.h"
+#include "steelyard/Runtime/steelyard.h"
+#include "steelyard/Target/CPU/IR/CPU.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
+
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/Path.h"
+
+#include "CodeGeneration.h"
+
+using namespace mlir;
+
+namespace steelyard {
+
+struct Executable::Impl {
+  std::vector<FunctionSpec> functions;
+  std::unique_ptr<llvm::orc::LLJIT> jit;
+  std::string object;
+  steelyard_executable *runtime = nullptr;
+
+  ~Impl() { steelyard_executable_destroy(runtime); }
+};
+
+Executable::Executable(std::unique_ptr<Impl> impl) : impl(std::move(impl)) {}
+Executable::~Executable() = default;
+
+const std::vector<FunctionSpec> &Executable::functions() const {
+  return impl->functions;
+}
+std::string_view Executable::objectCode() const { return impl->object; }
+
+std::optional<size_t> Executable::find(std::string_view name) const {
+  for (size_t index = 0; index < impl->functions.size(); ++index) {
+    if (impl->functions[index].name == name) {
+      return index;
+    }
+  }
+  return std::nullopt;
+}
+
+std::string Executable::run(size_t index, steelyard_context *context,
+                            const void *const *arguments,
+                            void *const *results) const {
+  steelyard_error error;
+  if (steelyard_execute(impl->runtime, static_cast<int64_t>(index), context,
+                        arguments, results, &error)) {
+    return error.message;
+  }
+  return {};
+}
+
+} // namespace steelyard
+
+namespace {
+
+using namespace steelyard;
+
+std::string print(Location location) {
+  if (isa<UnknownLoc>(location)) {
+    return {};
+  }
+  std::string text;
+  llvm::raw_string_ostream(text) << location;
+  return text.substr(text.starts_with("loc(") ? 4 : 0,
+                     text.size() - (text.starts_with("loc(") ? 5 : 0));
+}
+
+/// Hands diagnostics on and keeps the errors.
+class Diagnostics {
+public:
+  Diagnostics(MLIRContext &context, const CompileOptions &options)
+      : options(options),
+        handler(&context, [this](mlir::Diagnostic &diagnostic) {
+          report(diagnostic);
+          for (mlir::Diagnostic &note : diagnostic.getNotes()) {
+            report(note);
+          }
+          return success();
+        }) {}
+
+  std::string errors;
+
+private:
+  void report(mlir::Diagnostic &diagnostic) {
+    using Severity = steelyard::Diagnostic::Severity;
+    auto severity = [&] {
+      switch (diagnostic.getSeverity()) {
+      case DiagnosticSeverity::Error:
+        return Severity::Error;
+      case DiagnosticSeverity::Warning:
+        return Severity::Warning;
+      case DiagnosticSeverity::Remark:
+        return Severity::Remark;
+      case DiagnosticSeverity::Note:
+        return Severity::Note;
+      }
+      llvm_unreachable("all severities are handled");
+    }();
+    steelyard::Diagnostic out{severity, diagnostic.str(),
+                              print(diagnostic.getLocation())};
+    if (severity == Severity::Error) {
+      errors += (errors.empty() ? "" : "\n") +
+                (out.location.empty() ? "" : out.location + ": ") +
+                "error: " + out.message;
+    }
+    if (options.onDiagnostic) {
+      options.onDiagnostic(out);
+    }
+  }
+
+  const CompileOptions &options;
+  ScopedDiagnosticHandler handler;
+};
+
+TensorSpec describe(Type type, DictionaryAttr attributes, StringRef fallback) {
+  TensorSpec spec;
+  auto tensor = cast<RankedTensorType>(type);
+  spec.shape.assign(tensor.getShape().begin(), tensor.getShape().end());
+  llvm::raw_string_ostream(spec.elementType) << tensor.getElementType();
+  spec.byteSize =
+      tensor.getNumElements() * ((tensor.getElementTypeBitWidth() + 7) / 8);
+  spec.name = fallback.str();
+  if (!attributes) {
+    return spec;
+  }
+  if (auto name = attributes.getAs<StringAttr>("steelyard.name")) {
+    spec.name = name.str();
+  } else if (auto info = attributes.getAs<StringAttr>("jax.result_info")) {
+    spec.name = info.str();
+  }
+  if (auto scaleOf = attributes.getAs<IntegerAttr>("steelyard.scale_of")) {
+    spec.scaleOf = scaleOf.getInt();
+  }
+  if (auto userType = attributes.getAs<TypeAttr>("steelyard.user_type")) {
+    llvm::raw_string_ostream(spec.userElementType)
+        << getElementTypeOrSelf(userType.getValue());
+  }
+  return spec;
+}
+
+FailureOr<FunctionSpec> describe(func::FuncOp function) {
+  FunctionSpec spec;
+  spec.name = function.getName().str();
+  for (Type type : llvm::concat<const Type>(function.getArgumentTypes(),
+                                            function.getResultTypes())) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    if (!tensor || !tensor.hasStaticShape() ||
+        !tensor.getElementType().isIntOrFloat()) {
+      function.emitError()
+          << "@" << function.getName() << " takes or returns " << type
+          << "; arguments and results are dense tensors of integers or floats";
+      return failure();
+    }
+  }
+  for (auto [index, type] : llvm::enumerate(function.getResultTypes())) {
+    spec.results.push_back(
+        describe(type, function.getResultAttrDict(index), ""));
+  }
+  for (auto [index, type] : llvm::enumerate(function.getArgumentTypes())) {
+    spec.arguments.push_back(describe(type, function.getArgAttrDict(index),
+                                      "arg" + std::to_string(index)));
+    if (auto alias = function.getArgAttrOfType<IntegerAttr>(
+            index, "tf.aliasing_output")) {
+      size_t result = static_cast<size_t>(alias.getInt());
+      if (result < spec.results.size()) {
+        spec.results[result].aliasedArgument = static_cast<int64_t>(index);
+      }
+    }
+  }
+  return spec;
+}
+
+/// Writes the IR after a stage, if asked to.
+LogicalResult dump(ModuleOp module, const CompileOptions &options,
+                   unsigned number, StringRef stage) {
+  if (options.dumpDirectory.empty()) {
+    return success();
+  }
+  std::error_code code =
+      llvm::sys::fs::create_directories(options.dumpDirectory);
+  SmallString<128> path(options.dumpDirectory);
+  llvm::sys::path::append(
+      path, llvm::formatv("{0:02}-{1}.mlir", number, stage).str());
+  if (!code) {
+    llvm::raw_fd_ostream file(path, code);
+    if (!code) {
+      module.print(file, OpPrintingFlags().enableDebugInfo(false));
+      return success();
+    }
+  }
+  return module.emitError()
+         << "cannot write the dump " << path << ": " << code.message();
+}
+
+steelyard_type runtimeType(StringRef name) {
+  for (steelyard_type type = 1; type < STEELYARD_FORMAT_KIND; ++type) {
+    if (name == steelyard_type_name(type)) {
+      return type;
+    }
+  }
+  return STEELYARD_INVALID_TYPE;
+}
+
+std::vector<steelyard_value> runtimeValues(const std::vector<TensorSpec> &specs,
+                                           bool results) {
+  std::vector<steelyard_value> values;
+  for (const TensorSpec &spec : specs) {
+    steelyard_value value = {};
+    value.name = spec.name.c_str();
+    value.type = runtimeType(spec.elementType);
+    value.rank = static_cast<int64_t>(spec.shape.size());
+    value.shape = spec.shape.data();
+    value.alias = results ? spec.aliasedArgument : -1;
+    value.scale_of = spec.scaleOf;
+    value.role = spec.aliasedArgument >= 0 ? STEELYARD_VALUE_STATE
+                                           : STEELYARD_VALUE_USER;
+    values.push_back(value);
+  }
+  return values;
+}
+
+/// Loads the object and describes its functions to the runtime.
+std::string load(Executable::Impl &impl) {
+  auto copy = llvm::MemoryBuffer::getMemBufferCopy(impl.object, "steelyard.o");
+  auto jit = loadObject(std::move(copy));
+  if (!jit) {
+    return "error: " + llvm::toString(jit.takeError());
+  }
+  impl.jit = std::move(*jit);
+  std::vector<std::vector<steelyard_value>> arguments, results;
+  std::vector<steelyard_function> functions;
+  for (const FunctionSpec &spec : impl.functions) {
+    arguments.push_back(runtimeValues(spec.arguments, false));
+    results.push_back(runtimeValues(spec.results, true));
+    for (size_t r = 0; r < spec.results.size(); ++r) {
+      if (int64_t argument = spec.results[r].aliasedArgument; argument >= 0) {
+        arguments.back()[argument].alias = static_cast<int64_t>(r);
+        arguments.back()[argument].role = STEELYARD_VALUE_STATE;
+      }
+    }
+  }
+  for (size_t index = 0; index < impl.functions.size(); ++index) {
+    const FunctionSpec &spec = impl.functions[index];
+    auto entry = impl.jit->lookup("steelyard_entry_" + spec.name);
+    if (!entry) {
+      return "error: " + llvm::toString(entry.takeError());
+    }
+    steelyard_function function = {};
+    function.name = spec.name.c_str();
+    function.entry = entry->toPtr<steelyard_entry>();
+    function.arena_bytes = spec.arenaSize;
+    function.argument_count = static_cast<int64_t>(arguments[index].size());
+    function.arguments = arguments[index].data();
+    function.result_count = static_cast<int64_t>(results[index].size());
+    function.results = results[index].data();
+    functions.push_back(function);
+  }
+  steelyard_executable_desc desc = {};
+  desc.abi_version = STEELYARD_ABI_VERSION;
+  desc.function_count = static_cast<int64_t>(functions.size());
+  desc.functions = functions.data();
+  steelyard_error error;
+  impl.runtime = steelyard_executable_create(&desc, &error);
+  return impl.runtime ? std::string() : std::string("error: ") + error.message;
+}
+
+} // namespace
+
+CompileResult steelyard::compile(std::string_view text,
+                                 const CompileOptions &options) {
+  static const bool registered = (registerAllPasses(), true);
+  (void)registered;
+  DialectRegistry registry;
+  registerAllDialects(registry);
+  registerAllRules(registry);
+  MLIRContext context(registry, MLIRContext::Threading::DISABLED);
+  context.loadAllAvailableDialects();
+  Diagnostics diagnostics(context, options);
+  auto failed = [&](std::string fallback) {
+    return CompileResult{nullptr, diagnostics.errors.empty()
+                                      ? "error: " + fallback
+                                      : diagnostics.errors};
+  };
+
+  OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(
+      StringRef(text.data(), text.size()), &context, "module");
+  if (!module) {
+    return failed("the module could not be parsed");
+  }
+  unsigned number = 0;
+  if (mlir::failed(dump(*module, options, number++, "input"))) {
+    return failed("dump");
+  }
+  auto run = [&](StringRef stage,
+                 llvm::function_ref<LogicalResult(OpPassManager &)> build)
+      -> LogicalResult {
+    PassManager manager(&context);
+    return failure(mlir::failed(build(manager)) ||
+                   mlir::failed(manager.run(*module)) ||
+                   mlir::failed(dump(*module, options, number++, stage)));
+  };
+  if (mlir::failed(run("import", [](OpPassManager &pm) {
+        buildImportPipeline(pm);
+        return success();
+      }))) {
+    return failed("import failed");
+  }
+  if (!options.scheme.empty()) {
+    std::string pipelineError;
+    llvm::raw_string_ostream errors(pipelineError);
+    if (mlir::failed(run("scheme", [&](OpPassManager &pm) {
+          return parsePassPipeline(options.scheme, pm, errors);
+        }))) {
+      return failed(pipelineError.empty() ? "the scheme failed"
+                                          : pipelineError);
+    }
+  }
+
+  auto impl = std::make_unique<Executable::Impl>();
+  for (auto function : module->getOps<func::FuncOp>()) {
+    if (function.isPublic() && !function.isExternal()) {
+      FailureOr<FunctionSpec> spec = describe(function);
+      if (mlir::failed(spec)) {
+        return failed("unsupported signature");
+      }
+      impl->functions.push_back(std::move(*spec));
+    }
+  }
+  if (impl->functions.empty()) {
+    return failed("the module has no public function to compile");
+  }
+  for (const Stage &stage : cpuStages()) {
+    if (mlir::failed(run(stage.name, [&](OpPassManager &pm) {
+          stage.build(pm);
+          return success();
+        }))) {
+      return failed(
+          llvm::formatv("lowering to the CPU failed at stage {0}", stage.name)
+              .str());
+    }
+    for (FunctionSpec &spec : impl->functions) {
+      auto function = module->lookupSymbol<func::FuncOp>(spec.name);
+      if (!function) {
+        continue;
+      }
+      if (auto size =
+              function->getAttrOfType<IntegerAttr>("steelyard.arena_size")) {
+        spec.arenaSize = size.getInt();
+      }
+      spec.hasChecks |=
+          function.walk([](cpu::CheckOp) { return WalkResult::interrupt(); })
+              .wasInterrupted();
+    }
+  }
+  auto object = emitObject(*module, options.cpu, options.features);
+  if (!object) {
+    return failed(llvm::toString(object.takeError()));
+  }
+  impl->object = (*object)->getBuffer().str();
+  if (std::string error = load(*impl); !error.empty()) {
+    return {nullptr, error};
+  }
+  return {std::make_shared<Executable>(std::move(impl)), {}};
+}

@@ -1,0 +1,122 @@
+//===- StableHLOToLinalg.cpp - The pass --------------------------------*- C++
+//-*-===//
+// Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "steelyard/Conversion/StableHLOToLinalg/StableHLOToLinalg.h"
+
+#include "steelyard/Dialect/Scaled/IR/Scaled.h"
+#include "steelyard/Dialect/StableHLO/IR/StableHLO.h"
+#include "steelyard/Target/CPU/IR/CPU.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Func/Transforms/FuncConversions.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+#include "Patterns.h"
+
+namespace steelyard {
+#define GEN_PASS_DEF_CONVERTSTABLEHLOTOLINALG
+#include "steelyard/Conversion/StableHLOToLinalg/Passes.h.inc"
+} // namespace steelyard
+
+using namespace mlir;
+
+namespace {
+
+/// Unsigned integers become signless; the operations know what they were.
+struct SignlessTypes : TypeConverter {
+  SignlessTypes() {
+    addConversion([](Type type) { return type; });
+    addConversion([](RankedTensorType type) -> Type {
+      auto integer = dyn_cast<IntegerType>(type.getElementType());
+      return integer && integer.isUnsigned()
+                 ? type.clone(
+                       IntegerType::get(type.getContext(), integer.getWidth()))
+                 : type;
+    });
+    auto cast = [](OpBuilder &builder, Type type, ValueRange inputs,
+                   Location location) -> Value {
+      return UnrealizedConversionCastOp::create(builder, location, type, inputs)
+          .getResult(0);
+    };
+    addSourceMaterialization(cast);
+    addTargetMaterialization(cast);
+  }
+};
+
+/// stablehlo.custom_call @check.*
+struct Check : OpConversionPattern<stablehlo::CustomCallOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult
+  matchAndRewrite(stablehlo::CustomCallOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    StringRef target = op.getCallTargetName();
+    std::optional<std::pair<int64_t, double>> check =
+        llvm::StringSwitch<std::optional<std::pair<int64_t, double>>>(target)
+            .Case("check.expect_eq", std::pair(0, 0.0))
+            .Case("check.expect_close", std::pair(1, 3.0))
+            .Case("check.expect_almost_eq", std::pair(2, 1e-3))
+            .Default(std::nullopt);
+    if (!check) {
+      return op.emitError()
+             << "custom call @" << target << " has no lowering to the CPU";
+    }
+    if (adaptor.getInputs().size() != 2 || op->getNumResults() != 0 ||
+        adaptor.getInputs()[0].getType() != adaptor.getInputs()[1].getType()) {
+      return op.emitError()
+             << "@" << target
+             << " takes two tensors of one type and has no results";
+    }
+    rewriter.replaceOpWithNewOp<steelyard::cpu::CheckOp>(
+        op, adaptor.getInputs()[0], adaptor.getInputs()[1],
+        rewriter.getI64IntegerAttr(check->first),
+        rewriter.getF64FloatAttr(check->second));
+    return success();
+  }
+};
+
+struct StableHLOToLinalg
+    : steelyard::impl::ConvertStableHLOToLinalgBase<StableHLOToLinalg> {
+  void runOnOperation() override {
+    MLIRContext *context = &getContext();
+    SignlessTypes converter;
+    ConversionTarget target(*context);
+    target.addLegalDialect<arith::ArithDialect, linalg::LinalgDialect,
+                           math::MathDialect, tensor::TensorDialect,
+                           steelyard::cpu::CPUDialect>();
+    target.addLegalOp<ModuleOp>();
+    target.addDynamicallyLegalDialect<scaled::ScaledDialect>(
+        [](Operation *op) { return isScalar(op); });
+    target.addDynamicallyLegalOp<func::FuncOp>([&](func::FuncOp op) {
+      return converter.isSignatureLegal(op.getFunctionType());
+    });
+    target.addDynamicallyLegalOp<func::ReturnOp, func::CallOp>(
+        [&](Operation *op) { return converter.isLegal(op); });
+    target.addIllegalDialect<stablehlo::StableHLODialect>();
+    RewritePatternSet patterns(context);
+    steelyard::populateElementwisePatterns(converter, patterns);
+    steelyard::populateScaledPatterns(converter, patterns);
+    steelyard::populateDataMovementPatterns(converter, patterns);
+    steelyard::populateReductionPatterns(converter, patterns);
+    steelyard::populateContractionPatterns(converter, patterns);
+    patterns.add<Check>(converter, context);
+    populateFunctionOpInterfaceTypeConversionPattern<func::FuncOp>(patterns,
+                                                                   converter);
+    populateReturnOpTypeConversionPattern(patterns, converter);
+    populateCallOpTypeConversionPattern(patterns, converter);
+    if (failed(applyPartialConversion(getOperation(), target,
+                                      std::move(patterns)))) {
+      signalPassFailure();
+    }
+  }
+
+  static bool isScalar(Operation *op) {
+    return llvm::none_of(op->getOperandTypes(), llvm::IsaPred<ShapedType>) &&
+           llvm::none_of(op->getResultTypes(), llvm::IsaPred<ShapedType>);
+  }
+};
+
+} // namespace

@@ -1,0 +1,90 @@
+//===- Pipelines.cpp - Named sequences of passes -----------------------*- C++
+//-*-===//
+// Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "steelyard/Pipelines/Pipelines.h"
+
+#include "steelyard/Conversion/CastToArith/CastToArith.h"
+#include "steelyard/Conversion/StableHLOToLinalg/StableHLOToLinalg.h"
+#include "steelyard/Target/CPU/Transforms/Passes.h"
+#include "steelyard/Transforms/Passes.h"
+
+#include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
+#include "mlir/Dialect/Bufferization/Transforms/OneShotAnalysis.h"
+#include "mlir/Dialect/Bufferization/Transforms/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+
+void steelyard::buildImportPipeline(OpPassManager &pm) {
+  pm.addPass(createNormalise());
+}
+
+static void buildLinalg(OpPassManager &pm) {
+  pm.addPass(steelyard::createConvertStableHLOToLinalg());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+static void buildFusion(OpPassManager &pm) {
+  pm.addNestedPass<func::FuncOp>(steelyard::cpu::createCPUFuseElementwise());
+  pm.addPass(createCSEPass());
+}
+
+static void buildBuffers(OpPassManager &pm) {
+  bufferization::OneShotBufferizePassOptions options;
+  options.bufferizeFunctionBoundaries = true;
+  options.functionBoundaryTypeConversion =
+      bufferization::LayoutMapOption::IdentityLayoutMap;
+  pm.addPass(bufferization::createEmptyTensorEliminationPass());
+  pm.addPass(bufferization::createOneShotBufferizePass(options));
+  bufferization::BufferResultsToOutParamsPassOptions results;
+  results.modifyPublicFunctions = true;
+  results.hoistStaticAllocs = true;
+  results.addResultAttribute = true;
+  pm.addPass(bufferization::createBufferResultsToOutParamsPass(results));
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+static void buildLoops(OpPassManager &pm) {
+  pm.addPass(steelyard::cpu::createCPUOutlineRegions());
+  pm.addPass(steelyard::cpu::createCPUPlanArena());
+  pm.addPass(steelyard::createConvertScaledCastToArith());
+  pm.addPass(steelyard::createVerifyNoArithOnSmallFloats());
+}
+
+static void buildLLVM(OpPassManager &pm) {
+  pm.addPass(memref::createExpandStridedMetadataPass());
+  pm.addPass(createLowerAffinePass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(steelyard::cpu::createCPUToLLVM());
+}
+
+llvm::ArrayRef<steelyard::Stage> steelyard::cpuStages() {
+  static constexpr Stage stages[] = {{"linalg", buildLinalg},
+                                     {"fused", buildFusion},
+                                     {"buffers", buildBuffers},
+                                     {"loops", buildLoops},
+                                     {"llvm", buildLLVM}};
+  return stages;
+}
+
+void steelyard::registerPipelines() {
+  PassPipelineRegistration<>(
+      "steelyard-import",
+      "stablehlo as a frontend printed it to stablehlo that passes work on",
+      buildImportPipeline);
+  PassPipelineRegistration<>(
+      "steelyard-cpu",
+      "stablehlo and scaled operations on tensors to the LLVM dialect",
+      [](OpPassManager &pm) {
+        for (const Stage &stage : cpuStages()) {
+          stage.build(pm);
+        }
+      });
+}

@@ -1,0 +1,72 @@
+//===- Register.cpp - Everything the tools know -------------------*- C++
+//-*-===//
+// Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "steelyard/Pipelines/Register.h"
+
+#include "steelyard/Conversion/CastToArith/CastToArith.h"
+#include "steelyard/Conversion/StableHLOToLinalg/StableHLOToLinalg.h"
+#include "steelyard/Dialect/Scaled/IR/Scaled.h"
+#include "steelyard/Dialect/StableHLO/IR/StableHLO.h"
+#include "steelyard/Pipelines/Pipelines.h"
+#include "steelyard/Target/CPU/IR/CPU.h"
+#include "steelyard/Target/CPU/Transforms/Passes.h"
+#include "steelyard/Transforms/Passes.h"
+
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Transforms/BufferizableOpInterfaceImpl.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/Bufferization/Transforms/FuncBufferizableOpInterfaceImpl.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
+#include "mlir/Dialect/Func/Extensions/InlinerExtension.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Index/IR/IndexDialect.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Linalg/Transforms/BufferizableOpInterfaceImpl.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Tensor/IR/TensorInferTypeOpInterfaceImpl.h"
+#include "mlir/Dialect/Tensor/Transforms/BufferizableOpInterfaceImpl.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/Transforms/Passes.h"
+
+#include "Annotations.h"
+
+using namespace mlir;
+
+void steelyard::registerAllDialects(DialectRegistry &registry) {
+  registry.insert<stablehlo::StableHLODialect, scaled::ScaledDialect,
+                  cpu::CPUDialect>();
+  registry.insert<MhloAnnotations, JaxAnnotations, TfAnnotations,
+                  SdyAnnotations, SteelyardAnnotations>();
+  registry
+      .insert<affine::AffineDialect, arith::ArithDialect,
+              bufferization::BufferizationDialect, cf::ControlFlowDialect,
+              func::FuncDialect, index::IndexDialect, linalg::LinalgDialect,
+              LLVM::LLVMDialect, math::MathDialect, memref::MemRefDialect,
+              scf::SCFDialect, tensor::TensorDialect, vector::VectorDialect>();
+  func::registerInlinerExtension(registry);
+  arith::registerBufferizableOpInterfaceExternalModels(registry);
+  bufferization::func_ext::registerBufferizableOpInterfaceExternalModels(
+      registry);
+  linalg::registerBufferizableOpInterfaceExternalModels(registry);
+  tensor::registerBufferizableOpInterfaceExternalModels(registry);
+  tensor::registerInferTypeOpInterfaceExternalModels(registry);
+  cpu::registerBufferization(registry);
+}
+
+void steelyard::registerAllRules(DialectRegistry &registry) {}
+
+void steelyard::registerAllPasses() {
+  mlir::registerTransformsPasses();
+  registerTransformsPasses();
+  registerStableHLOToLinalgPasses();
+  registerCastToArithPasses();
+  cpu::registerCPUPasses();
+  registerPipelines();
+}

@@ -1,0 +1,172 @@
+//===- Runner.cpp - Compiles a module and runs its functions ------------*- C++
+//-*-===//
+// Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "Runner.h"
+
+#include "steelyard/Runtime/steelyard.h"
+
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/SmallVector.h"
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <chrono>
+
+#include "Npy.h"
+
+using namespace llvm;
+using namespace steelyard;
+
+namespace {
+
+int fail(const Twine &message) {
+  errs() << "steelyard-run: " << message << "\n";
+  return 1;
+}
+
+/// 64-byte aligned buffers.
+struct Buffers {
+  explicit Buffers(const std::vector<TensorSpec> &specs) {
+    for (const TensorSpec &spec : specs) {
+      size_t size = alignTo(std::max<int64_t>(spec.byteSize, 1), 64);
+      pointers.push_back(std::aligned_alloc(64, size));
+    }
+  }
+  ~Buffers() {
+    for_each(pointers, [](void *pointer) { std::free(pointer); });
+  }
+  std::vector<void *> pointers;
+};
+
+int runFunction(const Executable &executable, size_t index,
+                steelyard_context *context, const RunOptions &options) {
+  const FunctionSpec &spec = executable.functions()[index];
+  if (options.inputs.size() != spec.arguments.size()) {
+    return fail("@" + spec.name + " takes " + Twine(spec.arguments.size()) +
+                " argument(s), " + Twine(options.inputs.size()) +
+                " --input given");
+  }
+  Buffers arguments(spec.arguments), results(spec.results);
+  for (auto [number, path] : enumerate(options.inputs)) {
+    std::vector<char> bytes;
+    if (std::string error = readNpy(path, spec.arguments[number], bytes);
+        !error.empty()) {
+      return fail(error);
+    }
+    copy(bytes, static_cast<char *>(arguments.pointers[number]));
+  }
+  auto call = [&] {
+    return executable.run(index, context, arguments.pointers.data(),
+                          results.pointers.data());
+  };
+  if (std::string error = call(); !error.empty()) {
+    return fail("@" + spec.name + ": " + error);
+  }
+  char message[4096];
+  if (int64_t failures =
+          steelyard_context_check_failures(context, message, sizeof message)) {
+    errs() << message;
+    return fail("@" + spec.name + ": " + Twine(failures) + " of " +
+                Twine(steelyard_context_check_count(context)) +
+                " check(s) failed");
+  }
+  if (spec.hasChecks) {
+    outs() << "@" << spec.name << ": " << steelyard_context_check_count(context)
+           << " check(s) held\n";
+  }
+  if (options.time) {
+    SmallVector<double> seconds;
+    for (int repeat = 0; repeat < 11; ++repeat) {
+      auto start = std::chrono::steady_clock::now();
+      if (std::string error = call(); !error.empty()) {
+        return fail(error);
+      }
+      seconds.push_back(std::chrono::duration<double>(
+                            std::chrono::steady_clock::now() - start)
+                            .count());
+    }
+    sort(seconds);
+    outs() << formatv(
+        "@{0}: minimum {1:f1} us, median {2:f1} us of {3} calls\n", spec.name,
+        seconds.front() * 1e6, seconds[seconds.size() / 2] * 1e6,
+        seconds.size());
+  }
+  if (!options.outputDirectory.empty()) {
+    if (std::error_code code =
+            sys::fs::create_directories(options.outputDirectory)) {
+      return fail(options.outputDirectory + ": " + code.message());
+    }
+    for (auto [number, result] : enumerate(spec.results)) {
+      std::string path =
+          options.outputDirectory + "/" + std::to_string(number) + ".npy";
+      if (std::string error = writeNpy(
+              path, result, static_cast<char *>(results.pointers[number]));
+          !error.empty()) {
+        return fail(error);
+      }
+    }
+  }
+  return 0;
+}
+
+int runModule(StringRef text, const RunOptions &options) {
+  CompileResult compiled =
+      compile(std::string_view(text.data(), text.size()), options.compile);
+  if (!compiled.executable) {
+    errs() << compiled.error << "\n";
+    return 1;
+  }
+  const std::vector<FunctionSpec> &functions = compiled.executable->functions();
+  SmallVector<size_t> chosen;
+  if (!options.entry.empty()) {
+    std::optional<size_t> index = compiled.executable->find(options.entry);
+    if (!index) {
+      return fail("there is no public function @" + options.entry);
+    }
+    chosen.push_back(*index);
+  } else if (functions.size() == 1) {
+    chosen.push_back(0);
+  } else {
+    for (size_t index = 0; index < functions.size(); ++index) {
+      if (functions[index].arguments.empty()) {
+        chosen.push_back(index);
+      }
+    }
+    if (chosen.empty()) {
+      return fail("several functions take arguments: choose one with --entry");
+    }
+  }
+  steelyard_error error;
+  steelyard_context *context = steelyard_context_create(nullptr, &error);
+  if (!context) {
+    return fail(error.message);
+  }
+  int status = 0;
+  for (size_t index : chosen) {
+    status |= runFunction(*compiled.executable, index, context, options);
+  }
+  steelyard_context_destroy(context);
+  return status;
+}
+
+} // namespace
+
+int steelyard::runModules(const std::string &text, const RunOptions &options) {
+  int status = 0;
+  StringRef rest(text);
+  while (true) {
+    auto [module, after] = rest.split("\n// -----");
+    if (!module.trim().empty()) {
+      status |= runModule(module, options);
+    }
+    if (after.empty()) {
+      return status;
+    }
+    rest = after.substr(after.find('\n') == StringRef::npos ? after.size()
+                                                            : after.find('\n'));
+  }
+}

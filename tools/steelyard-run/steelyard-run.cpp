@@ -1,0 +1,66 @@
+//===- steelyard-run.cpp - Compiles and runs a module --------------------*- C++
+//-*-===//
+// Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include "Runner.h"
+
+using namespace llvm;
+
+int main(int argc, char **argv) {
+  InitLLVM init(argc, argv);
+  cl::OptionCategory category("steelyard-run");
+  cl::opt<std::string> input(cl::Positional, cl::Required,
+                             cl::desc("MODULE.mlir (- for standard input)"),
+                             cl::cat(category));
+  cl::opt<std::string> entry(
+      "entry", cl::desc("Function to run; else all that take no arguments"),
+      cl::cat(category));
+  cl::list<std::string> inputs(
+      "input", cl::desc("A .npy file, one an argument, in order"),
+      cl::cat(category));
+  cl::opt<std::string> output(
+      "output-dir", cl::desc("Write results to DIR/0.npy, DIR/1.npy ..."),
+      cl::cat(category));
+  cl::opt<std::string> scheme(
+      "scheme", cl::desc("Passes between import and lowering, e.g. scalify"),
+      cl::cat(category));
+  cl::opt<std::string> dump(
+      "dump", cl::desc("Write the IR after every stage into this folder"),
+      cl::cat(category));
+  cl::opt<bool> time("time", cl::desc("Time the calls"), cl::cat(category));
+  cl::opt<bool> remarks("remarks", cl::desc("Print remarks and warnings"),
+                        cl::cat(category));
+  cl::HideUnrelatedOptions(category);
+  cl::ParseCommandLineOptions(
+      argc, argv,
+      "steelyard-run: compiles StableHLO for this processor and runs it.\n\n"
+      "A function without arguments is a test: its check.* calls decide the "
+      "exit status.\n");
+  auto file = MemoryBuffer::getFileOrSTDIN(input);
+  if (!file) {
+    errs() << "steelyard-run: " << input << ": " << file.getError().message()
+           << "\n";
+    return 1;
+  }
+  steelyard::RunOptions options;
+  options.entry = entry;
+  options.inputs.assign(inputs.begin(), inputs.end());
+  options.outputDirectory = output;
+  options.time = time;
+  options.compile.scheme = scheme;
+  options.compile.dumpDirectory = dump;
+  if (remarks) {
+    options.compile.onDiagnostic = [](const steelyard::Diagnostic &diagnostic) {
+      if (diagnostic.severity != steelyard::Diagnostic::Severity::Error) {
+        errs() << diagnostic.location << ": " << diagnostic.message << "\n";
+      }
+    };
+  }
+  return steelyard::runModules((*file)->getBuffer().str(), options);
+}
