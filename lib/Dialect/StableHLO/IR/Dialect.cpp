@@ -1,4 +1,5 @@
-//===- Dialect.cpp - Registration of stablehlo -------------------*- C++ -*-===//
+//===- Dialect.cpp - Registration of stablehlo -------------------*- C++
+//-*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
@@ -6,6 +7,7 @@
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "mlir/Transforms/InliningUtils.h"
 
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -18,7 +20,24 @@ using namespace mlir::stablehlo;
 #define GET_ATTRDEF_CLASSES
 #include "steelyard/Dialect/StableHLO/IR/Attributes.cpp.inc"
 
+namespace {
+/// Every operation may be inlined anywhere.
+struct Inliner : DialectInlinerInterface {
+  using DialectInlinerInterface::DialectInlinerInterface;
+  bool isLegalToInline(Operation *, Operation *, bool) const final {
+    return true;
+  }
+  bool isLegalToInline(Region *, Region *, bool, IRMapping &) const final {
+    return true;
+  }
+  bool isLegalToInline(Operation *, Region *, bool, IRMapping &) const final {
+    return true;
+  }
+};
+} // namespace
+
 void StableHLODialect::initialize() {
+  addInterfaces<Inliner>();
   addAttributes<
 #define GET_ATTRDEF_LIST
 #include "steelyard/Dialect/StableHLO/IR/Attributes.cpp.inc"
@@ -29,8 +48,11 @@ void StableHLODialect::initialize() {
       >();
 }
 
-Operation *StableHLODialect::materializeConstant(OpBuilder &builder, Attribute value, Type type, Location location) {
+Operation *StableHLODialect::materializeConstant(OpBuilder &builder,
+                                                 Attribute value, Type type,
+                                                 Location location) {
   auto elements = dyn_cast<ElementsAttr>(value);
-  return elements && elements.getShapedType() == type ? ConstantOp::create(builder, location, elements).getOperation()
-                                                      : nullptr;
+  return elements && elements.getShapedType() == type
+             ? ConstantOp::create(builder, location, elements).getOperation()
+             : nullptr;
 }

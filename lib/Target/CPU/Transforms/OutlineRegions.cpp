@@ -66,7 +66,8 @@ linalg::GenericOp collapse(linalg::GenericOp op, RewriterBase &rewriter) {
   return cast<linalg::GenericOp>(collapsed->collapsedOp);
 }
 
-/// Parallel dimensions first, then reductions, last the dimension along which most buffers are contiguous.
+/// Parallel dimensions first, then reductions, last the dimension along which
+/// most buffers are contiguous.
 linalg::GenericOp interchange(linalg::GenericOp op, RewriterBase &rewriter) {
   unsigned loops = op.getNumLoops();
   if (loops < 2) {
@@ -93,7 +94,8 @@ linalg::GenericOp interchange(linalg::GenericOp op, RewriterBase &rewriter) {
   SmallVector<unsigned> order;
   for (bool parallel : {true, false}) {
     for (unsigned dim = 0; dim < loops; ++dim) {
-      if (dim != inner && linalg::isParallelIterator(iterators[dim]) == parallel) {
+      if (dim != inner &&
+          linalg::isParallelIterator(iterators[dim]) == parallel) {
         order.push_back(dim);
       }
     }
@@ -102,7 +104,8 @@ linalg::GenericOp interchange(linalg::GenericOp op, RewriterBase &rewriter) {
   if (llvm::equal(order, llvm::seq(0u, loops))) {
     return op;
   }
-  FailureOr<linalg::GenericOp> moved = linalg::interchangeGenericOp(rewriter, op, order);
+  FailureOr<linalg::GenericOp> moved =
+      linalg::interchangeGenericOp(rewriter, op, order);
   return succeeded(moved) ? *moved : op;
 }
 
@@ -110,11 +113,14 @@ linalg::GenericOp interchange(linalg::GenericOp op, RewriterBase &rewriter) {
 // Loops
 //===----------------------------------------------------------------------===//
 
-/// Writes the loops of a generic operation on buffers; the outermost runs over [begin, end).
+/// Writes the loops of a generic operation on buffers; the outermost runs over
+/// [begin, end).
 class NestWriter {
 public:
-  NestWriter(OpBuilder &builder, linalg::GenericOp op, const IRMapping &operands)
-      : builder(builder), op(op), operands(operands), ranges(op.getStaticLoopRanges()) {}
+  NestWriter(OpBuilder &builder, linalg::GenericOp op,
+             const IRMapping &operands)
+      : builder(builder), op(op), operands(operands),
+        ranges(op.getStaticLoopRanges()) {}
 
   void write(Value begin, Value end) { loop(begin, end); }
   void writeScalar() { body({}); }
@@ -132,7 +138,8 @@ private:
         indices.push_back(ivs[dim.getPosition()]);
       } else {
         AffineMap one = AffineMap::get(map.getNumDims(), 0, expr);
-        indices.push_back(affine::AffineApplyOp::create(builder, op.getLoc(), one, ivs));
+        indices.push_back(
+            affine::AffineApplyOp::create(builder, op.getLoc(), one, ivs));
       }
     }
     return indices;
@@ -141,16 +148,20 @@ private:
   Value load(OpOperand *operand) {
     Value value = operands.lookupOrDefault(operand->get());
     return isa<MemRefType>(value.getType())
-               ? memref::LoadOp::create(builder, op.getLoc(), value, indicesOf(operand)).getResult()
+               ? memref::LoadOp::create(builder, op.getLoc(), value,
+                                        indicesOf(operand))
+                     .getResult()
                : value;
   }
 
-  /// True if the innermost loop is a reduction: its accumulators stay in registers.
+  /// True if the innermost loop is a reduction: its accumulators stay in
+  /// registers.
   bool reducesInnermost() {
     return op.getNumLoops() > 0 &&
            linalg::isReductionIterator(op.getIteratorTypesArray().back()) &&
            llvm::all_of(op.getDpsInitsMutable(), [&](OpOperand &init) {
-             return !op.getMatchingIndexingMap(&init).isFunctionOfDim(op.getNumLoops() - 1);
+             return !op.getMatchingIndexingMap(&init).isFunctionOfDim(
+                 op.getNumLoops() - 1);
            });
   }
 
@@ -166,7 +177,8 @@ private:
       }
       ivs.pop_back();
     }
-    auto loopOp = scf::ForOp::create(builder, op.getLoc(), begin, end, index(1), accumulators);
+    auto loopOp = scf::ForOp::create(builder, op.getLoc(), begin, end, index(1),
+                                     accumulators);
     ivs.push_back(loopOp.getInductionVar());
     {
       OpBuilder::InsertionGuard guard(builder);
@@ -181,15 +193,18 @@ private:
       }
     }
     if (reduces) {
-      for (auto [init, value] : llvm::zip(op.getDpsInitsMutable(), loopOp.getResults())) {
+      for (auto [init, value] :
+           llvm::zip(op.getDpsInitsMutable(), loopOp.getResults())) {
         memref::StoreOp::create(builder, op.getLoc(), value,
-                                operands.lookupOrDefault(init.get()), indicesOf(&init));
+                                operands.lookupOrDefault(init.get()),
+                                indicesOf(&init));
       }
     }
     ivs.pop_back();
   }
 
-  /// The body of the operation on scalars. `accumulators`: in place of the outputs' elements.
+  /// The body of the operation on scalars. `accumulators`: in place of the
+  /// outputs' elements.
   SmallVector<Value> scalars(ValueRange accumulators) {
     IRMapping mapping;
     Block *block = op.getBody();
@@ -199,7 +214,8 @@ private:
     for (auto [index, init] : llvm::enumerate(op.getDpsInitsMutable())) {
       BlockArgument argument = op.getMatchingBlockArgument(&init);
       if (!argument.use_empty()) {
-        mapping.map(argument, accumulators.empty() ? load(&init) : accumulators[index]);
+        mapping.map(argument,
+                    accumulators.empty() ? load(&init) : accumulators[index]);
       }
     }
     for (Operation &scalar : block->without_terminator()) {
@@ -209,14 +225,16 @@ private:
       }
       builder.clone(scalar, mapping);
     }
-    return llvm::map_to_vector(block->getTerminator()->getOperands(),
-                               [&](Value value) { return mapping.lookupOrDefault(value); });
+    return llvm::map_to_vector(
+        block->getTerminator()->getOperands(),
+        [&](Value value) { return mapping.lookupOrDefault(value); });
   }
 
   void body(ValueRange) {
     for (auto [init, value] : llvm::zip(op.getDpsInitsMutable(), scalars({}))) {
       memref::StoreOp::create(builder, op.getLoc(), value,
-                              operands.lookupOrDefault(init.get()), indicesOf(&init));
+                              operands.lookupOrDefault(init.get()),
+                              indicesOf(&init));
     }
   }
 
@@ -238,7 +256,16 @@ Value rootOf(Value buffer) {
   return buffer;
 }
 
-/// Float additions of a reduction may be reassociated: that is what makes them vector code.
+bool isSameView(Value a, Value b) {
+  Operation *left = a.getDefiningOp(), *right = b.getDefiningOp();
+  return a.getType() == b.getType() && left && right &&
+         isa<memref::CollapseShapeOp>(left) &&
+         isa<memref::CollapseShapeOp>(right) &&
+         left->getOperand(0) == right->getOperand(0);
+}
+
+/// Float additions of a reduction may be reassociated: that is what makes them
+/// vector code.
 void allowReassociation(linalg::GenericOp op) {
   if (op.getNumReductionLoops() == 0) {
     return;
@@ -248,7 +275,8 @@ void allowReassociation(linalg::GenericOp op) {
   });
 }
 
-struct OutlineRegions : steelyard::cpu::impl::CPUOutlineRegionsBase<OutlineRegions> {
+struct OutlineRegions
+    : steelyard::cpu::impl::CPUOutlineRegionsBase<OutlineRegions> {
   using CPUOutlineRegionsBase::CPUOutlineRegionsBase;
 
   void runOnOperation() override {
@@ -284,7 +312,8 @@ struct OutlineRegions : steelyard::cpu::impl::CPUOutlineRegionsBase<OutlineRegio
       if (isDense(copy.getSource()) && isDense(copy.getTarget())) {
         return success(); // memcpy
       }
-      auto linalgCopy = linalg::CopyOp::create(rewriter, op->getLoc(), copy.getSource(), copy.getTarget());
+      auto linalgCopy = linalg::CopyOp::create(
+          rewriter, op->getLoc(), copy.getSource(), copy.getTarget());
       rewriter.eraseOp(op);
       op = linalgCopy;
     }
@@ -293,9 +322,11 @@ struct OutlineRegions : steelyard::cpu::impl::CPUOutlineRegionsBase<OutlineRegio
             ? FailureOr<linalg::GenericOp>(cast<linalg::GenericOp>(op))
             : linalg::generalizeNamedOp(rewriter, cast<linalg::LinalgOp>(op));
     if (failed(generic)) {
-      return op->emitOpError("has no loop form; this is a fault of the compiler");
+      return op->emitOpError(
+          "has no loop form; this is a fault of the compiler");
     }
-    linalg::GenericOp nest = interchange(collapse(*generic, rewriter), rewriter);
+    linalg::GenericOp nest =
+        interchange(collapse(*generic, rewriter), rewriter);
     allowReassociation(nest);
     rewriter.setInsertionPoint(nest);
     if (nest.getNumLoops() == 0) {
@@ -309,11 +340,22 @@ struct OutlineRegions : steelyard::cpu::impl::CPUOutlineRegionsBase<OutlineRegio
     return success();
   }
 
-  void outline(func::FuncOp function, linalg::GenericOp nest, RewriterBase &rewriter) {
+  void outline(func::FuncOp function, linalg::GenericOp nest,
+               RewriterBase &rewriter) {
     Location location = nest.getLoc();
     SmallVector<int64_t> ranges = nest.getStaticLoopRanges();
     // The operands of the nest and of its body's free values, each once.
-    llvm::SetVector<Value> captured(nest->operand_begin(), nest->operand_end());
+    llvm::SetVector<Value> captured;
+    for (OpOperand &operand : nest->getOpOperands()) {
+      // Equal views of one buffer, as in-place operations have them, are one
+      // argument.
+      for (Value earlier : captured) {
+        if (isSameView(earlier, operand.get())) {
+          operand.set(earlier);
+        }
+      }
+      captured.insert(operand.get());
+    }
     SmallVector<Operation *> constants;
     nest.getBody()->walk([&](Operation *scalar) {
       for (Value operand : scalar->getOperands()) {
@@ -327,14 +369,16 @@ struct OutlineRegions : steelyard::cpu::impl::CPUOutlineRegionsBase<OutlineRegio
         }
       }
     });
-    SmallVector<Type> types = {rewriter.getIndexType(), rewriter.getIndexType()};
+    SmallVector<Type> types = {rewriter.getIndexType(),
+                               rewriter.getIndexType()};
     for (Value value : captured) {
       types.push_back(value.getType());
     }
     std::string name = (function.getName() + "_region_" + Twine(count++)).str();
     OpBuilder::InsertionGuard guard(rewriter);
     rewriter.setInsertionPointToEnd(getOperation().getBody());
-    auto region = func::FuncOp::create(rewriter, location, name, rewriter.getFunctionType(types, {}));
+    auto region = func::FuncOp::create(rewriter, location, name,
+                                       rewriter.getFunctionType(types, {}));
     region.setPrivate();
     Block *entry = region.addEntryBlock();
     for (auto [index, value] : llvm::enumerate(captured)) {
@@ -343,14 +387,17 @@ struct OutlineRegions : steelyard::cpu::impl::CPUOutlineRegionsBase<OutlineRegio
                      return rootOf(other) == rootOf(value);
                    }) == 1;
       if (alone) {
-        region.setArgAttr(index + 2, LLVM::LLVMDialect::getNoAliasAttrName(), rewriter.getUnitAttr());
+        region.setArgAttr(index + 2, LLVM::LLVMDialect::getNoAliasAttrName(),
+                          rewriter.getUnitAttr());
       }
     }
     IRMapping mapping;
     mapping.map(captured.getArrayRef(), entry->getArguments().drop_front(2));
     rewriter.setInsertionPointToStart(entry);
     for (Operation *constant : constants) {
-      for (auto [from, to] : llvm::zip(constant->getResults(), rewriter.clone(*constant)->getResults())) {
+      for (auto [from, to] :
+           llvm::zip(constant->getResults(),
+                     rewriter.clone(*constant)->getResults())) {
         nest.getBody()->walk([&, from = from, to = to](Operation *scalar) {
           scalar->replaceUsesOfWith(from, to);
         });
@@ -359,20 +406,24 @@ struct OutlineRegions : steelyard::cpu::impl::CPUOutlineRegionsBase<OutlineRegio
     // Free values of the body other than constants are arguments now.
     nest.getBody()->walk([&](Operation *scalar) {
       for (OpOperand &operand : scalar->getOpOperands()) {
-        if (mapping.contains(operand.get()) && operand.get().getParentBlock() != nest.getBody()) {
+        if (mapping.contains(operand.get()) &&
+            operand.get().getParentBlock() != nest.getBody()) {
           operand.set(mapping.lookup(operand.get()));
         }
       }
     });
-    NestWriter(rewriter, nest, mapping).write(entry->getArgument(0), entry->getArgument(1));
+    NestWriter(rewriter, nest, mapping)
+        .write(entry->getArgument(0), entry->getArgument(1));
     func::ReturnOp::create(rewriter, location);
     call(function, nest, region, captured.getArrayRef(), ranges, rewriter);
   }
 
   void call(func::FuncOp function, linalg::GenericOp nest, func::FuncOp region,
-            ArrayRef<Value> captured, ArrayRef<int64_t> ranges, RewriterBase &rewriter) {
+            ArrayRef<Value> captured, ArrayRef<int64_t> ranges,
+            RewriterBase &rewriter) {
     Location location = nest.getLoc();
-    int64_t bodySize = std::max<int64_t>(1, llvm::range_size(nest.getBody()->without_terminator()));
+    int64_t bodySize = std::max<int64_t>(
+        1, llvm::range_size(nest.getBody()->without_terminator()));
     int64_t perIteration = bodySize;
     for (int64_t range : ranges.drop_front()) {
       perIteration *= range;
@@ -386,7 +437,9 @@ struct OutlineRegions : steelyard::cpu::impl::CPUOutlineRegionsBase<OutlineRegio
     if (ranges.size() == 1) {
       grain = llvm::alignTo(grain, 64);
     }
-    bool parallel = linalg::isParallelIterator(nest.getIteratorTypesArray().front()) && ranges[0] >= 2 * grain;
+    bool parallel =
+        linalg::isParallelIterator(nest.getIteratorTypesArray().front()) &&
+        ranges[0] >= 2 * grain;
     SmallVector<Value> operands = {constant(0), constant(ranges[0])};
     if (!parallel) {
       llvm::append_range(operands, captured);
@@ -403,11 +456,13 @@ struct OutlineRegions : steelyard::cpu::impl::CPUOutlineRegionsBase<OutlineRegio
     {
       OpBuilder::InsertionGuard guard(rewriter);
       rewriter.setInsertionPoint(region);
-      launch = func::FuncOp::create(rewriter, location, (region.getName() + "_parallel").str(),
-                                    rewriter.getFunctionType(ValueRange(operands).getTypes(), {}));
+      launch = func::FuncOp::create(
+          rewriter, location, (region.getName() + "_parallel").str(),
+          rewriter.getFunctionType(ValueRange(operands).getTypes(), {}));
     }
     launch.setPrivate();
-    launch->setAttr("steelyard.parallel_region", FlatSymbolRefAttr::get(region));
+    launch->setAttr("steelyard.parallel_region",
+                    FlatSymbolRefAttr::get(region));
     func::CallOp::create(rewriter, location, launch, operands);
   }
 

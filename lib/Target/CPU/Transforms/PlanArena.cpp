@@ -32,14 +32,16 @@ int64_t byteSize(MemRefType type) {
   return type.getNumElements() * ((bits + 7) / 8);
 }
 
-/// Position of the last operation of `block` that may touch the buffer, through views.
+/// Position of the last operation of `block` that may touch the buffer, through
+/// views.
 unsigned lastUse(Value buffer, Block *block,
                  const DenseMap<Operation *, unsigned> &position) {
   unsigned last = 0;
   SmallVector<Value> aliases = {buffer};
   while (!aliases.empty()) {
     for (Operation *user : aliases.pop_back_val().getUsers()) {
-      last = std::max(last, position.lookup(block->findAncestorOpInBlock(*user)));
+      last =
+          std::max(last, position.lookup(block->findAncestorOpInBlock(*user)));
       if (isa<ViewLikeOpInterface>(user)) {
         llvm::append_range(aliases, user->getResults());
       }
@@ -54,13 +56,15 @@ int64_t place(MutableArrayRef<Buffer> buffers) {
   for (Buffer &buffer : buffers) {
     order.push_back(&buffer);
   }
-  llvm::stable_sort(order, [](Buffer *a, Buffer *b) { return a->size > b->size; });
+  llvm::stable_sort(order,
+                    [](Buffer *a, Buffer *b) { return a->size > b->size; });
   SmallVector<Buffer *> placed; // sorted by offset
   int64_t total = 0;
   for (Buffer *buffer : order) {
     int64_t offset = 0;
     for (Buffer *other : placed) {
-      bool together = buffer->first <= other->last && other->first <= buffer->last;
+      bool together =
+          buffer->first <= other->last && other->first <= buffer->last;
       if (!together || other->offset + other->size <= offset) {
         continue;
       }
@@ -72,7 +76,9 @@ int64_t place(MutableArrayRef<Buffer> buffers) {
     buffer->offset = offset;
     total = std::max<int64_t>(total, offset + buffer->size);
     placed.insert(llvm::upper_bound(placed, buffer,
-                                    [](Buffer *a, Buffer *b) { return a->offset < b->offset; }),
+                                    [](Buffer *a, Buffer *b) {
+                                      return a->offset < b->offset;
+                                    }),
                   buffer);
   }
   return llvm::alignTo(total, kAlignment);
@@ -83,7 +89,8 @@ struct PlanArena : steelyard::cpu::impl::CPUPlanArenaBase<PlanArena> {
 
   void runOnOperation() override {
     for (auto function : getOperation().getOps<func::FuncOp>()) {
-      if (function.isPublic() && !function.isExternal() && failed(plan(function))) {
+      if (function.isPublic() && !function.isExternal() &&
+          failed(plan(function))) {
         return signalPassFailure();
       }
     }
@@ -98,7 +105,8 @@ struct PlanArena : steelyard::cpu::impl::CPUPlanArenaBase<PlanArena> {
     SmallVector<Buffer> buffers;
     WalkResult walked = function.walk([&](memref::AllocOp alloc) {
       if (alloc->getBlock() != block || !alloc.getType().hasStaticShape()) {
-        alloc.emitOpError("is not a static buffer of the function's body; this is a fault of the compiler");
+        alloc.emitOpError("is not a static buffer of the function's body; this "
+                          "is a fault of the compiler");
         return WalkResult::interrupt();
       }
       buffers.push_back({alloc, byteSize(alloc.getType()), position[alloc],
@@ -111,16 +119,19 @@ struct PlanArena : steelyard::cpu::impl::CPUPlanArenaBase<PlanArena> {
     int64_t size = place(buffers);
     OpBuilder builder(function);
     auto arenaType = MemRefType::get({size}, builder.getI8Type());
-    if (failed(function.insertArgument(0, arenaType, {}, function.getLoc()))) {
+    // After the execution context.
+    if (failed(function.insertArgument(1, arenaType, {}, function.getLoc()))) {
       return failure();
     }
     function->setAttr("steelyard.arena_size", builder.getI64IntegerAttr(size));
     for (Buffer &buffer : buffers) {
       builder.setInsertionPoint(buffer.alloc);
       Location location = buffer.alloc.getLoc();
-      Value offset = arith::ConstantIndexOp::create(builder, location, buffer.offset);
-      Value view = memref::ViewOp::create(builder, location, buffer.alloc.getType(),
-                                          function.getArgument(0), offset, ValueRange());
+      Value offset =
+          arith::ConstantIndexOp::create(builder, location, buffer.offset);
+      Value view =
+          memref::ViewOp::create(builder, location, buffer.alloc.getType(),
+                                 function.getArgument(1), offset, ValueRange());
       buffer.alloc.replaceAllUsesWith(view);
       buffer.alloc.erase();
     }

@@ -72,16 +72,12 @@ steelyard_type runtimeType(Type type) {
   return STEELYARD_INVALID_TYPE;
 }
 
-/// The execution context: the first argument of pointer type.
+/// The execution context: the first argument of a public function.
 Value contextOf(Operation *op) {
-  auto function = op->getParentOfType<FunctionOpInterface>();
-  for (BlockArgument argument :
-       function.getFunctionBody().front().getArguments()) {
-    if (isa<LLVM::LLVMPointerType>(argument.getType())) {
-      return argument;
-    }
-  }
-  return {};
+  return op->getParentOfType<FunctionOpInterface>()
+      .getFunctionBody()
+      .front()
+      .getArgument(0);
 }
 
 struct Emitter {
@@ -294,7 +290,7 @@ struct ToLLVM : steelyard::cpu::impl::CPUToLLVMBase<ToLLVM> {
     for (auto &[name, argumentCount] : entries) {
       auto function = module.lookupSymbol<LLVM::LLVMFuncOp>(name);
       function.setLinkage(LLVM::Linkage::Internal);
-      returnOnFailure(function);
+      returnStatus(function);
       defineEntry(function, argumentCount);
     }
   }
@@ -348,33 +344,49 @@ struct ToLLVM : steelyard::cpu::impl::CPUToLLVMBase<ToLLVM> {
     LLVM::ReturnOp::create(builder, location, ValueRange());
   }
 
-  /// A failed or cancelled contraction ends the call.
-  void returnOnFailure(LLVM::LLVMFuncOp function) {
+  /// The function returns a status: a failed or cancelled contraction ends the
+  /// call with its own.
+  void returnStatus(LLVM::LLVMFuncOp function) {
+    OpBuilder builder(&getContext());
+    Type i32 = builder.getI32Type();
+    function.setFunctionType(LLVM::LLVMFunctionType::get(
+        i32, function.getFunctionType().getParams()));
     SmallVector<LLVM::CallOp> calls;
-    function.walk([&](LLVM::CallOp call) {
-      if (call.getCallee() == "steelyard_gemm") {
+    SmallVector<LLVM::ReturnOp> returns;
+    function.walk([&](Operation *op) {
+      if (auto call = dyn_cast<LLVM::CallOp>(op);
+          call && call.getCallee() == "steelyard_gemm") {
         calls.push_back(call);
+      } else if (auto leave = dyn_cast<LLVM::ReturnOp>(op)) {
+        returns.push_back(leave);
       }
     });
+    auto zero = [&](Location location) -> Value {
+      return LLVM::ConstantOp::create(builder, location, i32,
+                                      builder.getI32IntegerAttr(0));
+    };
+    for (LLVM::ReturnOp leave : returns) {
+      builder.setInsertionPoint(leave);
+      LLVM::ReturnOp::create(builder, leave.getLoc(), zero(leave.getLoc()));
+      leave.erase();
+    }
     if (calls.empty()) {
       return;
     }
-    OpBuilder builder(&getContext());
-    Block *leave = new Block();
-    function.getBody().push_back(leave);
-    builder.setInsertionPointToEnd(leave);
-    LLVM::ReturnOp::create(builder, function.getLoc(), ValueRange());
+    Block *failed = new Block();
+    function.getBody().push_back(failed);
+    Value status = failed->addArgument(i32, function.getLoc());
+    builder.setInsertionPointToEnd(failed);
+    LLVM::ReturnOp::create(builder, function.getLoc(), status);
     for (LLVM::CallOp call : calls) {
       Block *rest =
           call->getBlock()->splitBlock(std::next(call->getIterator()));
       builder.setInsertionPointAfter(call);
-      Value zero =
-          LLVM::ConstantOp::create(builder, call.getLoc(), builder.getI32Type(),
-                                   builder.getI32IntegerAttr(0));
       Value ok =
           LLVM::ICmpOp::create(builder, call.getLoc(), LLVM::ICmpPredicate::eq,
-                               call.getResult(), zero);
-      LLVM::CondBrOp::create(builder, call.getLoc(), ok, rest, leave);
+                               call.getResult(), zero(call.getLoc()));
+      LLVM::CondBrOp::create(builder, call.getLoc(), ok, rest, ValueRange(),
+                             failed, call.getResult());
     }
   }
 
@@ -390,7 +402,7 @@ struct ToLLVM : steelyard::cpu::impl::CPUToLLVMBase<ToLLVM> {
     Block *block = entry.addEntryBlock(builder);
     builder.setInsertionPointToStart(block);
     ValueRange given = block->getArguments();
-    SmallVector<Value> operands = {given[1], given[0]}; // arena, context
+    SmallVector<Value> operands = {given[0], given[1]};
     int64_t count = function.getNumArguments() - 2;
     for (int64_t index = 0; index < count; ++index) {
       bool isResult = index >= argumentCount;
@@ -399,13 +411,16 @@ struct ToLLVM : steelyard::cpu::impl::CPUToLLVMBase<ToLLVM> {
           builder, location, pointer,
           emit.slot(table, 8 * (isResult ? index - argumentCount : index))));
     }
-    LLVM::CallOp::create(builder, location, function, operands);
+    Value status =
+        LLVM::CallOp::create(builder, location, function, operands).getResult();
     LLVM::LLVMFuncOp poll =
         declare(function, builder, "steelyard_poll", i32, {pointer});
-    Value status =
+    Value stopped =
         LLVM::CallOp::create(builder, location, poll, ValueRange{given[0]})
             .getResult();
-    LLVM::ReturnOp::create(builder, location, status);
+    LLVM::ReturnOp::create(
+        builder, location,
+        LLVM::OrOp::create(builder, location, status, stopped).getResult());
   }
 };
 

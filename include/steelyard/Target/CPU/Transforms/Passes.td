@@ -26,7 +26,7 @@ def CPUPlanArena : Pass<"cpu-plan-arena", "::mlir::ModuleOp"> {
   let summary = "places every temporary buffer in one arena";
   let description = [{
     Each `memref.alloc` of a public function becomes a view, at a fixed 64-byte aligned
-    offset, of an arena that the caller gives as the function's first argument. Buffers whose
+    offset, of an arena that the caller gives as the function's second argument, after the execution context. Buffers whose
     lives do not overlap share memory (first fit by decreasing size). The
     function gets `steelyard.arena_size`, the bytes it needs.
 
