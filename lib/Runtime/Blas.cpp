@@ -65,7 +65,9 @@ private:
   static void call(GemmFunction<T, Int> function, int64_t m, int64_t n,
                    int64_t k, Matrix<const T> a, Matrix<const T> b, Matrix<T> c,
                    bool accumulate) {
-    bool straightA = a.columnStride == 1, straightB = b.columnStride == 1;
+    // Both strides may be 1, of a row or a column.
+    bool straightA = a.columnStride == 1 && a.rowStride >= k;
+    bool straightB = b.columnStride == 1 && b.rowStride >= n;
     function(kRowMajor, straightA ? kNoTranspose : kTranspose,
              straightB ? kNoTranspose : kTranspose, static_cast<Int>(m),
              static_cast<Int>(n), static_cast<Int>(k), T(1), a.data,
