@@ -7,6 +7,7 @@
 
 #include "steelyard/Conversion/CastToArith/CastToArith.h"
 #include "steelyard/Conversion/StableHLOToLinalg/StableHLOToLinalg.h"
+#include "steelyard/Dialect/Scaled/Transforms/Passes.h"
 #include "steelyard/Target/CPU/Transforms/Passes.h"
 #include "steelyard/Transforms/Passes.h"
 
@@ -22,6 +23,12 @@ using namespace mlir;
 
 void steelyard::buildImportPipeline(OpPassManager &pm) {
   pm.addPass(createNormalise());
+}
+
+static void buildPairs(OpPassManager &pm) {
+  pm.addPass(steelyard::createScaledToPairs());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
 }
 
 static void buildLinalg(OpPassManager &pm) {
@@ -66,11 +73,10 @@ static void buildLLVM(OpPassManager &pm) {
 }
 
 llvm::ArrayRef<steelyard::Stage> steelyard::cpuStages() {
-  static constexpr Stage stages[] = {{"linalg", buildLinalg},
-                                     {"fused", buildFusion},
-                                     {"buffers", buildBuffers},
-                                     {"loops", buildLoops},
-                                     {"llvm", buildLLVM}};
+  static constexpr Stage stages[] = {
+      {"pairs", buildPairs},  {"linalg", buildLinalg},
+      {"fused", buildFusion}, {"buffers", buildBuffers},
+      {"loops", buildLoops},  {"llvm", buildLLVM}};
   return stages;
 }
 

@@ -8,8 +8,10 @@
 #include "steelyard/Conversion/CastToArith/CastToArith.h"
 #include "steelyard/Conversion/StableHLOToLinalg/StableHLOToLinalg.h"
 #include "steelyard/Dialect/Scaled/IR/Scaled.h"
+#include "steelyard/Dialect/Scaled/Transforms/Passes.h"
 #include "steelyard/Dialect/StableHLO/IR/StableHLO.h"
 #include "steelyard/Pipelines/Pipelines.h"
+#include "steelyard/Rules/Scale/ScaleRules.h"
 #include "steelyard/Target/CPU/IR/CPU.h"
 #include "steelyard/Target/CPU/Transforms/Passes.h"
 #include "steelyard/Transforms/Passes.h"
@@ -60,11 +62,14 @@ void steelyard::registerAllDialects(DialectRegistry &registry) {
   cpu::registerBufferization(registry);
 }
 
-void steelyard::registerAllRules(DialectRegistry &registry) {}
+void steelyard::registerAllRules(DialectRegistry &registry) {
+  registerScaleRules(registry);
+}
 
 void steelyard::registerAllPasses() {
   mlir::registerTransformsPasses();
   registerTransformsPasses();
+  registerScaledPasses();
   registerStableHLOToLinalgPasses();
   registerCastToArithPasses();
   cpu::registerCPUPasses();

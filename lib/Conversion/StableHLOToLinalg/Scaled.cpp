@@ -242,6 +242,24 @@ struct AmaxExponent : OpConversionPattern<AmaxExponentOp> {
                                                amax, constant(b, 0));
           Value e =
               arith::SelectOp::create(b, loc, isSubnormal, subnormal, normal);
+          if (std::optional<APFloat> limit = op.getSignificandLimit()) {
+            // The significand's bits in their place, the leading one shifted
+            // out; a float32 holds the limit.
+            Value shift = arith::SubIOp::create(
+                b, loc, zeros, constant(b, bits.getWidth() - 1 - fraction));
+            Value aligned = arith::ShLIOp::create(
+                b, loc, amax,
+                arith::MaxSIOp::create(b, loc, shift, constant(b, 0)));
+            Value significand = arith::AndIOp::create(
+                b, loc, aligned, constant(b, (int64_t{1} << fraction) - 1));
+            int64_t allowed = static_cast<int64_t>(
+                std::ldexp(limit->convertToDouble() - 1.0, fraction));
+            Value exceeds =
+                arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sgt,
+                                      significand, constant(b, allowed));
+            e = arith::AddIOp::create(
+                b, loc, e, arith::ExtUIOp::create(b, loc, bits, exceeds));
+          }
           e = arith::SelectOp::create(b, loc, isZero,
                                       constant(b, kLeastExponent), e);
           return isDouble ? arith::TruncIOp::create(b, loc, b.getI32Type(), e)

@@ -154,12 +154,14 @@ def Scaled_AmaxExponentOp : Scaled_Op<"amax_exponent", [Pure]> {
   let description = [{
     NaN and infinities are skipped; with no finite element but zeros the result
     is the least exponent, -2^20. Taken from the bits: exact, and independent of the order.
+    With `significand_limit` s, 1 is added where amax > s × 2^floor(log2 amax): the least k with amax ≤ s × 2^k,
+    which is what fits a format whose largest number has significand s.
   }];
-  let arguments = (ins Scaled_FloatTensor:$data);
+  let arguments = (ins Scaled_FloatTensor:$data, OptionalAttr<F64Attr>:$significand_limit);
   let results = (outs Scaled_ExponentTensor:$exponent);
   let assemblyFormat = "$data attr-dict `:` type($data)";
   let builders = [OpBuilder<(ins "::mlir::Value":$data), [{
-    build($_builder, $_state, ::mlir::RankedTensorType::get({}, $_builder.getI32Type()), data);
+    build($_builder, $_state, ::mlir::RankedTensorType::get({}, $_builder.getI32Type()), data, ::mlir::FloatAttr());
   }]>];
 }
 

@@ -1,0 +1,67 @@
+//===- Passes.td - Passes that make and remove scaled tensors ---*- tablegen -*-===//
+// Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef STEELYARD_DIALECT_SCALED_TRANSFORMS_PASSES
+#define STEELYARD_DIALECT_SCALED_TRANSFORMS_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+def Scalify : Pass<"scalify", "::mlir::ModuleOp"> {
+  let summary = "gives every float tensor a scale and a narrow storage type";
+  let description = [{
+    Scale propagation (arXiv:2407.17353) as a forward walk over each function.
+    Every float value becomes a `!scaled.tensor` of the storage type with one power-of-two scale. An operation's rule
+    (ScalePropagationOpInterface) gets its operands as float32 data and integer exponents; its result is computed in
+    float32 and rounded once, to storage. Where the rule does not prove that storage holds the result's magnitude
+    well, `scaled.normalize` first moves its amax into the exponent. Functions keep the user's types:
+    arguments are scaled at entry, results are real values again.
+
+    ```mlir
+    func.func @f(%x: tensor<4xf32>) -> tensor<4xf32> {
+      %0 = stablehlo.multiply %x, %x : tensor<4xf32>
+      return %0 : tensor<4xf32>
+    }
+    // becomes
+    func.func @f(%x: tensor<4xf32>) -> tensor<4xf32> {
+      %zero = scaled.constant_exponent 0 : tensor<i32>
+      %n, %e = scaled.normalize %x, %zero : tensor<4xf32>
+      %d = scaled.cast %n {saturate} : tensor<4xf32> -> tensor<4xf16>
+      %w = stablehlo.convert %d : (tensor<4xf16>) -> tensor<4xf32>
+      %p = stablehlo.multiply %w, %w : tensor<4xf32>
+      %pe = scaled.exponent_add %e, %e : tensor<i32>
+      ...
+    }
+    ```
+
+    An operation without a rule is computed on real float32 values, with a remark that names it.
+
+    Numerics: the function computed is the same in exact arithmetic; every float result is rounded to storage.
+    Real values are float32 inside: where a rule has to leave scaled form (exp, tanh and their like), magnitudes beyond float32's
+    become infinite or zero.
+
+    `state=scaled`: arguments donated to a result (`tf.aliasing_output`), and those results, are scaled tensors in the
+    function's signature too, so that state is never widened between calls; `steelyard.user_type` keeps the user's type.
+  }];
+  let options = [
+    Option<"storage", "storage", "std::string", "\"f16\"", "Element type of data: f16 or bf16">,
+    Option<"state", "state", "std::string", "\"user\"", "Donated arguments: user (the user's types) or scaled">
+  ];
+  let dependentDialects = ["::mlir::scaled::ScaledDialect", "::mlir::stablehlo::StableHLODialect"];
+}
+
+def ScaledToPairs : Pass<"scaled-to-pairs", "::mlir::ModuleOp"> {
+  let summary = "splits every scaled tensor into its data and its exponent";
+  let description = [{
+    The last pass to see `!scaled.tensor`: values, arguments and results become two (the exponent's
+    argument or result carries `steelyard.scale_of`, the index of its data), argument attributes and aliasing
+    indices move along; `quantize`, `dequantize`, `normalize` and `dot_general` become operations on
+    plain tensors. Kinds and granularities of scales other than one exponent a tensor are refused. At the end no scaled type
+    is left, in attributes neither: that is verified.
+
+    Numerics: bit for bit.
+  }];
+  let dependentDialects = ["::mlir::scaled::ScaledDialect", "::mlir::stablehlo::StableHLODialect"];
+}
+
+#endif // STEELYARD_DIALECT_SCALED_TRANSFORMS_PASSES

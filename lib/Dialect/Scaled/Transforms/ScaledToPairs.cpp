@@ -1,0 +1,359 @@
+//===- ScaledToPairs.cpp - Scaled tensors as data and exponent -------------*-
+//C++ -*-===//
+// Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "steelyard/Dialect/Scaled/IR/Scaled.h"
+#include "steelyard/Dialect/Scaled/Transforms/Passes.h"
+#include "steelyard/Dialect/StableHLO/IR/StableHLO.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/AttrTypeSubElements.h"
+
+#include "llvm/ADT/TypeSwitch.h"
+
+#include <cmath>
+
+namespace steelyard {
+#define GEN_PASS_DEF_SCALEDTOPAIRS
+#include "steelyard/Dialect/Scaled/Transforms/Passes.h.inc"
+} // namespace steelyard
+
+using namespace mlir;
+using namespace mlir::scaled;
+
+namespace {
+
+constexpr StringLiteral kScaleOf = "steelyard.scale_of",
+                        kAlias = "tf.aliasing_output";
+
+struct Pair {
+  Value data, exponent;
+};
+
+/// The largest finite number of a format as (significand in [1, 2), exponent).
+std::pair<double, int> largestOf(FormatAttr format) {
+  int64_t e = format.getExponentBits(), t = format.getSignificandBits();
+  int64_t code = (int64_t{1} << (e + t)) - 1;
+  if (format.getNonFinite() == NonFinite::IEEE) {
+    code = (((int64_t{1} << e) - 1) << t) - 1;
+  } else if (format.getNonFinite() == NonFinite::NaNOnly) {
+    code -= 1;
+  }
+  double significand =
+      1.0 + std::ldexp(static_cast<double>(code & ((int64_t{1} << t) - 1)), -t);
+  return {significand, static_cast<int>((code >> t) - format.getBias())};
+}
+
+class Expansion {
+public:
+  explicit Expansion(func::FuncOp function) : function(function) {}
+
+  LogicalResult run() {
+    if (failed(splitArguments())) {
+      return failure();
+    }
+    SmallVector<Operation *> done;
+    for (Operation &op :
+         llvm::make_early_inc_range(function.getBody().front())) {
+      FailureOr<bool> replaced = expand(&op);
+      if (failed(replaced)) {
+        return failure();
+      }
+      if (*replaced) {
+        done.push_back(&op);
+      }
+    }
+    for (Operation *op : llvm::reverse(done)) {
+      op->erase();
+    }
+    return success();
+  }
+
+private:
+  static LogicalResult check(Location location, Type type) {
+    auto scaled = dyn_cast<ScaledTensorType>(type);
+    if (scaled && !scaled.isPerTensorExponent()) {
+      return emitError(location)
+             << type
+             << " has no lowering yet: one exponent a tensor is what computes";
+    }
+    return success();
+  }
+
+  LogicalResult splitArguments() {
+    Block &block = function.getBody().front();
+    OpBuilder builder(function.getContext());
+    builder.setInsertionPointToStart(&block);
+    for (unsigned index = 0; index < function.getNumArguments(); ++index) {
+      auto type =
+          dyn_cast<ScaledTensorType>(function.getArgumentTypes()[index]);
+      if (!type) {
+        continue;
+      }
+      if (failed(check(function.getLoc(), type))) {
+        return failure();
+      }
+      auto exponentType = RankedTensorType::get({}, builder.getI32Type());
+      auto attributes = builder.getDictionaryAttr(
+          builder.getNamedAttr(kScaleOf, builder.getI64IntegerAttr(index)));
+      if (failed(function.insertArgument(index + 1, exponentType, attributes,
+                                         function.getLoc()))) {
+        return failure();
+      }
+      BlockArgument argument = block.getArgument(index);
+      // Uses go to a placeholder of the old type until they are visited.
+      auto pack = PackOp::create(builder, function.getLoc(), type,
+                                 block.getArgument(index),
+                                 block.getArgument(index + 1));
+      argument.replaceAllUsesExcept(pack.getResult(), pack);
+      argument.setType(type.getDataType());
+    }
+    function.setFunctionType(FunctionType::get(function.getContext(),
+                                               block.getArgumentTypes(),
+                                               function.getResultTypes()));
+    return success();
+  }
+
+  Pair parts(Value value) {
+    if (auto it = pairs.find(value); it != pairs.end()) {
+      return it->second;
+    }
+    return {};
+  }
+
+  Value widen(OpBuilder &b, Location loc, Value data) {
+    auto type = cast<RankedTensorType>(data.getType()).clone(b.getF32Type());
+    return data.getType() == type
+               ? data
+               : stablehlo::ConvertOp::create(b, loc, type, data).getResult();
+  }
+
+  FailureOr<bool> expand(Operation *op) {
+    for (Type type : llvm::concat<const Type>(op->getOperandTypes(),
+                                              op->getResultTypes())) {
+      if (failed(check(op->getLoc(), type))) {
+        return failure();
+      }
+    }
+    OpBuilder b(op);
+    return TypeSwitch<Operation *, FailureOr<bool>>(op)
+        .Case<PackOp>([&](PackOp pack) {
+          pairs[pack.getResult()] = {pack.getData(), pack.getScales().front()};
+          return true;
+        })
+        .Case<UnpackOp>([&](UnpackOp unpack) {
+          Pair pair = parts(unpack.getInput());
+          unpack.getData().replaceAllUsesWith(pair.data);
+          unpack.getScales().front().replaceAllUsesWith(pair.exponent);
+          return true;
+        })
+        .Case<NormalizeOp>([&](NormalizeOp normalize) {
+          Location loc = op->getLoc();
+          Value k = AmaxExponentOp::create(b, loc, normalize.getData());
+          normalize.getResult().replaceAllUsesWith(
+              down(b, loc, normalize.getData(), k));
+          normalize.getResultExponent().replaceAllUsesWith(
+              ExponentAddOp::create(b, loc, k.getType(),
+                                    normalize.getExponent(), k));
+          return true;
+        })
+        .Case<QuantizeOp>(
+            [&](QuantizeOp quantize) { return expandQuantize(b, quantize); })
+        .Case<DequantizeOp>([&](DequantizeOp dequantize) {
+          Location loc = op->getLoc();
+          Pair pair = parts(dequantize.getInput());
+          Value zero = ConstantExponentOp::create(b, loc, 0);
+          Value delta = ExponentDeltaOp::create(b, loc, zero.getType(),
+                                                pair.exponent, zero);
+          Value real =
+              RescaleOp::create(b, loc, widen(b, loc, pair.data), delta);
+          if (real.getType() != dequantize.getType()) {
+            real = stablehlo::ConvertOp::create(b, loc, dequantize.getType(),
+                                                real);
+          }
+          dequantize.getResult().replaceAllUsesWith(real);
+          return true;
+        })
+        .Case<DotGeneralOp>([&](DotGeneralOp dot) {
+          Pair l = parts(dot.getLhs()), r = parts(dot.getRhs());
+          auto numbers = stablehlo::DotDimensionNumbersAttr::get(
+              op->getContext(), dot.getLhsBatching(), dot.getRhsBatching(),
+              dot.getLhsContracting(), dot.getRhsContracting());
+          Value data = stablehlo::DotGeneralOp::create(
+              b, op->getLoc(), dot.getType().getDataType(), l.data, r.data,
+              numbers, ArrayAttr(), stablehlo::DotAlgorithmAttr());
+          pairs[dot.getResult()] = {
+              data, ExponentAddOp::create(b, op->getLoc(), l.exponent.getType(),
+                                          l.exponent, r.exponent)};
+          return true;
+        })
+        .Case<ObserveOp>([&](ObserveOp observe) {
+          forward(observe.getInput(), observe.getResult());
+          return true;
+        })
+        .Case<EdgeOp>([&](EdgeOp edge) { return expandEdge(b, edge); })
+        .Case<func::ReturnOp>(
+            [&](func::ReturnOp leave) { return splitResults(leave); })
+        .Default([&](Operation *) -> FailureOr<bool> {
+          auto isScaled = [](Type type) { return isa<ScaledTensorType>(type); };
+          if (llvm::any_of(op->getOperandTypes(), isScaled) ||
+              llvm::any_of(op->getResultTypes(), isScaled)) {
+            return op->emitError() << "'" << op->getName()
+                                   << "' on scaled tensors has no lowering";
+          }
+          return false;
+        });
+  }
+
+  void forward(Value from, Value to) {
+    if (isa<ScaledTensorType>(to.getType())) {
+      pairs[to] = parts(from);
+    } else {
+      to.replaceAllUsesWith(from);
+    }
+  }
+
+  /// data × 2^-k
+  static Value down(OpBuilder &b, Location loc, Value data, Value k) {
+    Value zero = ConstantExponentOp::create(b, loc, 0);
+    Value delta = ExponentDeltaOp::create(b, loc, k.getType(), zero, k);
+    return RescaleOp::create(b, loc, data, delta);
+  }
+
+  FailureOr<bool> expandQuantize(OpBuilder &b, QuantizeOp quantize) {
+    Location loc = quantize.getLoc();
+    ScaledTensorType type = quantize.getType();
+    FormatAttr format = type.getFormat();
+    if (auto element = dyn_cast<FloatType>(type.getElementType())) {
+      format = getFormatOf(element);
+    }
+    if (!format) {
+      return quantize.emitError()
+             << "quantize to " << type.getElementType() << " has no lowering";
+    }
+    Value data = quantize.getInput(), exponent;
+    if (isa<ScaledTensorType>(data.getType())) {
+      Pair pair = parts(data);
+      data = pair.data;
+      exponent = pair.exponent;
+    }
+    data = widen(b, loc, data);
+    auto [significand, largest] = largestOf(format);
+    auto k = AmaxExponentOp::create(b, loc, data);
+    k.setSignificandLimitAttr(b.getF64FloatAttr(significand));
+    Value offset =
+        ConstantExponentOp::create(b, loc, largest - quantize.getMargin());
+    Value e = ExponentSubOp::create(b, loc, k.getType(), k, offset);
+    Value scaled = down(b, loc, data, e);
+    Value codes =
+        CastOp::create(b, loc, type.getDataType(), scaled, quantize.getRandom(),
+                       quantize.getRounding(), quantize.getSaturate(),
+                       FormatAttr(), type.getFormat());
+    pairs[quantize.getResult()] = {
+        codes, exponent
+                   ? ExponentAddOp::create(b, loc, e.getType(), exponent, e)
+                         .getResult()
+                   : e};
+    return true;
+  }
+
+  FailureOr<bool> expandEdge(OpBuilder &b, EdgeOp edge) {
+    if (isa<ScaledTensorType>(edge.getType())) {
+      return edge.emitError("an edge on scaled tensors has no lowering; run "
+                            "-scalify after unit scaling");
+    }
+    Location loc = edge.getLoc();
+    auto type = cast<RankedTensorType>(edge.getType());
+    auto factor = DenseElementsAttr::get(
+        type, b.getFloatAttr(type.getElementType(),
+                             edge.getForward().convertToDouble()));
+    Value constant = stablehlo::ConstantOp::create(b, loc, factor);
+    edge.getResult().replaceAllUsesWith(
+        stablehlo::MultiplyOp::create(b, loc, type, edge.getInput(), constant));
+    return true;
+  }
+
+  FailureOr<bool> splitResults(func::ReturnOp leave) {
+    Builder builder(function.getContext());
+    SmallVector<Value> operands;
+    SmallVector<Attribute> attributes;
+    SmallVector<int64_t> newIndex;
+    for (auto [index, value] : llvm::enumerate(leave.getOperands())) {
+      newIndex.push_back(operands.size());
+      DictionaryAttr own = function.getResultAttrDict(index);
+      attributes.push_back(own ? own : builder.getDictionaryAttr({}));
+      if (!isa<ScaledTensorType>(value.getType())) {
+        operands.push_back(value);
+        continue;
+      }
+      Pair pair = parts(value);
+      attributes.push_back(builder.getDictionaryAttr(builder.getNamedAttr(
+          kScaleOf, builder.getI64IntegerAttr(operands.size()))));
+      operands.push_back(pair.data);
+      operands.push_back(pair.exponent);
+    }
+    leave->setOperands(operands);
+    SmallVector<Type> types = llvm::map_to_vector(
+        operands, [](Value value) { return value.getType(); });
+    function.setFunctionType(FunctionType::get(
+        function.getContext(), function.getArgumentTypes(), types));
+    function.setResAttrsAttr(builder.getArrayAttr(attributes));
+    // Aliases follow their results; an exponent goes with its data.
+    for (unsigned index = 0; index < function.getNumArguments(); ++index) {
+      auto alias = function.getArgAttrOfType<IntegerAttr>(index, kAlias);
+      if (!alias || alias.getInt() >= static_cast<int64_t>(newIndex.size())) {
+        continue;
+      }
+      int64_t target = newIndex[alias.getInt()];
+      function.setArgAttr(index, kAlias, builder.getI32IntegerAttr(target));
+      bool pairedArgument = index + 1 < function.getNumArguments() &&
+                            function.getArgAttr(index + 1, kScaleOf);
+      bool pairedResult = target + 1 < static_cast<int64_t>(types.size()) &&
+                          function.getResultAttr(target + 1, kScaleOf);
+      if (pairedArgument && pairedResult) {
+        function.setArgAttr(index + 1, kAlias,
+                            builder.getI32IntegerAttr(target + 1));
+        ++index;
+      }
+    }
+    return false;
+  }
+
+  func::FuncOp function;
+  DenseMap<Value, Pair> pairs;
+};
+
+/// No scaled type in operands, results, block arguments or attributes.
+LogicalResult verifyNone(ModuleOp module) {
+  AttrTypeWalker walker;
+  walker.addWalk([](ScaledTensorType) { return WalkResult::interrupt(); });
+  WalkResult result = module.walk([&](Operation *op) {
+    bool found = walker.walk(op->getAttrDictionary()).wasInterrupted();
+    for (Type type : llvm::concat<const Type>(op->getOperandTypes(),
+                                              op->getResultTypes())) {
+      found |= walker.walk(type).wasInterrupted();
+    }
+    if (found) {
+      op->emitError("a scaled tensor is left; this is a fault of the compiler");
+      return WalkResult::interrupt();
+    }
+    return WalkResult::advance();
+  });
+  return failure(result.wasInterrupted());
+}
+
+struct ScaledToPairs : steelyard::impl::ScaledToPairsBase<ScaledToPairs> {
+  void runOnOperation() override {
+    for (auto function : getOperation().getOps<func::FuncOp>()) {
+      if (!function.isExternal() && failed(Expansion(function).run())) {
+        return signalPassFailure();
+      }
+    }
+    if (failed(verifyNone(getOperation()))) {
+      signalPassFailure();
+    }
+  }
+};
+
+} // namespace

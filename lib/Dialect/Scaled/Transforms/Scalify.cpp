@@ -1,0 +1,233 @@
+//===- Scalify.cpp - A scale for every float tensor ----------------------*- C++
+//-*-===//
+// Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "steelyard/Dialect/Scaled/Transforms/Passes.h"
+#include "steelyard/Dialect/StableHLO/IR/StableHLO.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/Passes.h"
+
+#include "ScalifyRewriter.h"
+
+namespace steelyard {
+#define GEN_PASS_DEF_SCALIFY
+#include "steelyard/Dialect/Scaled/Transforms/Passes.h.inc"
+} // namespace steelyard
+
+using namespace mlir;
+using namespace mlir::scaled;
+using namespace steelyard;
+
+namespace {
+
+constexpr StringLiteral kUserType = "steelyard.user_type";
+
+bool isFloatTensor(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  return tensor && isa<FloatType>(tensor.getElementType());
+}
+
+/// One function.
+class Walk {
+public:
+  Walk(func::FuncOp function, FloatType storage, bool scaledState)
+      : function(function), storage(storage), scaledState(scaledState) {}
+
+  LogicalResult run() {
+    Block &block = function.getBody().front();
+    SmallVector<Operation *> operations =
+        llvm::map_to_vector(block, [](Operation &op) { return &op; });
+    findState();
+    enterArguments(block, operations.front());
+    for (Operation *op : operations) {
+      if (auto leave = dyn_cast<func::ReturnOp>(op)) {
+        returnValues(leave);
+        break;
+      }
+      if (failed(visit(op))) {
+        return failure();
+      }
+      replaced.push_back(op);
+    }
+    for (Operation *op : llvm::reverse(replaced)) {
+      if (op->use_empty()) {
+        op->erase();
+      }
+    }
+    function.setFunctionType(
+        FunctionType::get(function.getContext(), block.getArgumentTypes(),
+                          block.getTerminator()->getOperandTypes()));
+    return success();
+  }
+
+private:
+  void findState() {
+    stateResults.assign(function.getNumResults(), false);
+    for (unsigned index = 0; scaledState && index < function.getNumArguments();
+         ++index) {
+      auto alias =
+          function.getArgAttrOfType<IntegerAttr>(index, "tf.aliasing_output");
+      bool isState =
+          alias && alias.getInt() < static_cast<int64_t>(stateResults.size()) &&
+          isFloatTensor(function.getArgumentTypes()[index]) &&
+          isFloatTensor(function.getResultTypes()[alias.getInt()]);
+      if (isState) {
+        stateArguments.insert(index);
+        stateResults[alias.getInt()] = true;
+      }
+    }
+  }
+
+  void enterArguments(Block &block, Operation *first) {
+    ScalifyRewriter rewriter(first, storage, values);
+    for (BlockArgument argument : block.getArguments()) {
+      if (!isFloatTensor(argument.getType())) {
+        values[argument] = {{}, argument, {}, false, false};
+        continue;
+      }
+      unsigned index = argument.getArgNumber();
+      if (!stateArguments.contains(index)) {
+        values[argument] = rewriter.enter(argument);
+        continue;
+      }
+      auto type = cast<RankedTensorType>(argument.getType());
+      function.setArgAttr(index, kUserType, TypeAttr::get(type));
+      argument.setType(ScaledTensorType::get(type.getShape(), storage));
+      // State comes back as it left: normalised or moved, so only its upper
+      // bound is known to be storage's own.
+      values[argument] = {argument,
+                          {},
+                          AmaxRange::unknown(),
+                          type.getNumElements() == 1,
+                          false};
+    }
+  }
+
+  void returnValues(func::ReturnOp leave) {
+    ScalifyRewriter rewriter(leave, storage, values);
+    for (OpOperand &operand : leave->getOpOperands()) {
+      const ScalifiedValue value = values.lookup(operand.get());
+      if (!value.scaled) {
+        operand.set(value.plain);
+        continue;
+      }
+      auto type = cast<RankedTensorType>(operand.get().getType());
+      if (stateResults[operand.getOperandNumber()]) {
+        function.setResultAttr(operand.getOperandNumber(), kUserType,
+                               TypeAttr::get(type));
+        operand.set(value.scaled);
+      } else {
+        operand.set(rewriter.leave(value, type));
+      }
+    }
+  }
+
+  LogicalResult visit(Operation *op) {
+    bool hasFloats = llvm::any_of(op->getOperandTypes(), isFloatTensor) ||
+                     llvm::any_of(op->getResultTypes(), isFloatTensor);
+    if (!hasFloats) {
+      Operation *kept = rebuild(op, [&](unsigned index) {
+        return values.lookup(op->getOperand(index)).plain;
+      });
+      for (auto [from, to] : llvm::zip(op->getResults(), kept->getResults())) {
+        values[from] = {{}, to, {}, false, false};
+      }
+      return success();
+    }
+    auto rule = dyn_cast<ScalePropagationOpInterface>(op);
+    ScalifyRewriter rewriter(op, storage, values);
+    if (rule && succeeded(rule.propagateScale(rewriter))) {
+      return success();
+    }
+    return computeOnRealValues(op, rewriter,
+                               rule ? "its scale rule does not cover this form"
+                                    : "it has no scale rule");
+  }
+
+  /// The operation with other operands, its regions moved.
+  static Operation *rebuild(Operation *op,
+                            llvm::function_ref<Value(unsigned)> operandOf) {
+    IRMapping mapping;
+    for (unsigned index = 0; index < op->getNumOperands(); ++index) {
+      mapping.map(op->getOperand(index), operandOf(index));
+    }
+    OpBuilder builder(op);
+    return builder.clone(*op, mapping);
+  }
+
+  LogicalResult computeOnRealValues(Operation *op, ScalifyRewriter &rewriter,
+                                    StringRef reason) {
+    // What it stands for may be read from constants' types: the clone has the
+    // user's own types.
+    Operation *kept = rebuild(op, [&](unsigned index) -> Value {
+      const ScalifiedValue value = values.lookup(op->getOperand(index));
+      return value.scaled
+                 ? rewriter.leave(value, cast<RankedTensorType>(
+                                             op->getOperand(index).getType()))
+                 : value.plain;
+    });
+    op->emitRemark() << "'" << op->getName()
+                     << "' is computed on real values: " << reason;
+    for (auto [from, to] : llvm::zip(op->getResults(), kept->getResults())) {
+      values[from] = isFloatTensor(from.getType())
+                         ? rewriter.enter(to)
+                         : ScalifiedValue{{}, to, {}, false, false};
+    }
+    return success();
+  }
+
+  func::FuncOp function;
+  FloatType storage;
+  bool scaledState;
+  ScalifiedValues values;
+  llvm::SmallDenseSet<unsigned> stateArguments;
+  SmallVector<bool> stateResults;
+  SmallVector<Operation *> replaced;
+};
+
+struct Scalify : steelyard::impl::ScalifyBase<Scalify> {
+  using ScalifyBase::ScalifyBase;
+
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    Builder builder(&getContext());
+    FloatType type = storage == "f16"    ? FloatType(builder.getF16Type())
+                     : storage == "bf16" ? FloatType(builder.getBF16Type())
+                                         : FloatType();
+    if (!type) {
+      module.emitError() << "scalify: storage is f16 or bf16, got '" << storage
+                         << "'";
+      return signalPassFailure();
+    }
+    if (state != "user" && state != "scaled") {
+      module.emitError() << "scalify: state is user or scaled, got '" << state
+                         << "'";
+      return signalPassFailure();
+    }
+    for (auto function : module.getOps<func::FuncOp>()) {
+      if (function.isExternal()) {
+        continue;
+      }
+      if (!function.getBody().hasOneBlock()) {
+        function.emitError(
+            "scalify works on functions of one block; run -normalise first");
+        return signalPassFailure();
+      }
+      if (failed(Walk(function, type, state == "scaled").run())) {
+        return signalPassFailure();
+      }
+    }
+    OpPassManager cleanup(ModuleOp::getOperationName());
+    cleanup.addPass(createCanonicalizerPass());
+    cleanup.addPass(createCSEPass());
+    if (failed(runPipeline(cleanup, module))) {
+      signalPassFailure();
+    }
+  }
+};
+
+} // namespace

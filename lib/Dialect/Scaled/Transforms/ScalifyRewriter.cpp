@@ -1,0 +1,209 @@
+//===- ScalifyRewriter.cpp - What Scalify's rules work with --------------*- C++
+//-*-===//
+// Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "ScalifyRewriter.h"
+
+#include "steelyard/Dialect/StableHLO/IR/StableHLO.h"
+
+#include <cmath>
+
+using namespace mlir;
+using namespace mlir::scaled;
+using namespace steelyard;
+
+namespace {
+
+/// Data whose amax lies here is rounded as it is: storage keeps its full
+/// precision 2^10 below amax, and overflow is far.
+constexpr int kLeastKept = -3, kGreatestKept = 4;
+
+bool isHeld(const AmaxRange &range) {
+  return range.low && range.high && *range.low >= kLeastKept &&
+         *range.high <= kGreatestKept;
+}
+
+RankedTensorType tensorOf(Value value) {
+  return cast<RankedTensorType>(value.getType());
+}
+
+} // namespace
+
+ScalifyRewriter::ScalifyRewriter(Operation *op, FloatType storageType,
+                                 ScalifiedValues &values)
+    : b(op), loc(op->getLoc()), op(op), storageType(storageType),
+      values(values) {}
+
+const ScalifiedValue &ScalifyRewriter::value(unsigned index) {
+  auto found = values.find(op->getOperand(index));
+  assert(found != values.end() && "operands are visited before their users");
+  return found->second;
+}
+
+bool ScalifyRewriter::isScaled(unsigned index) {
+  return static_cast<bool>(value(index).scaled);
+}
+Value ScalifyRewriter::plain(unsigned index) { return value(index).plain; }
+Value ScalifyRewriter::scaled(unsigned index) { return value(index).scaled; }
+
+Value ScalifyRewriter::storage(unsigned index) {
+  return UnpackOp::create(b, loc, value(index).scaled).getData();
+}
+Value ScalifyRewriter::exponent(unsigned index) {
+  return UnpackOp::create(b, loc, value(index).scaled).getScales().front();
+}
+
+Value ScalifyRewriter::widen(Value data) {
+  RankedTensorType wide = tensorOf(data).clone(b.getF32Type());
+  return tensorOf(data) == wide
+             ? data
+             : stablehlo::ConvertOp::create(b, loc, wide, data).getResult();
+}
+
+Value ScalifyRewriter::round(Value data) {
+  return CastOp::create(b, loc, tensorOf(data).clone(storageType), data);
+}
+
+Value ScalifyRewriter::pack(Value data, Value exponent) {
+  auto type = ScaledTensorType::get(tensorOf(data).getShape(),
+                                    tensorOf(data).getElementType());
+  return PackOp::create(b, loc, type, data, exponent);
+}
+
+ScaledOperand ScalifyRewriter::operand(unsigned index) {
+  const ScalifiedValue &known = value(index);
+  return {widen(storage(index)), exponent(index), known.range, known.isUniform,
+          known.isZero};
+}
+
+Value ScalifyRewriter::real(unsigned index) {
+  return move(widen(storage(index)), exponent(index), constant(0));
+}
+
+Value ScalifyRewriter::add(Value lhs, Value rhs) {
+  return b.createOrFold<ExponentAddOp>(loc, lhs.getType(), lhs, rhs);
+}
+Value ScalifyRewriter::sub(Value lhs, Value rhs) {
+  return b.createOrFold<ExponentSubOp>(loc, lhs.getType(), lhs, rhs);
+}
+Value ScalifyRewriter::max(Value lhs, Value rhs) {
+  return b.createOrFold<ExponentMaxOp>(loc, lhs.getType(), lhs, rhs);
+}
+Value ScalifyRewriter::constant(int64_t exponent) {
+  return ConstantExponentOp::create(b, loc, exponent);
+}
+
+std::pair<Value, Value> ScalifyRewriter::half(Value exponent) {
+  auto op = ExponentHalfOp::create(b, loc, exponent);
+  return {op.getHalf(), op.getOdd()};
+}
+
+Value ScalifyRewriter::move(Value data, Value from, Value to) {
+  if (from == to) {
+    return data;
+  }
+  Value delta = b.createOrFold<ExponentDeltaOp>(loc, from.getType(), from, to);
+  return b.createOrFold<RescaleOp>(loc, data.getType(), data, delta);
+}
+
+void ScalifyRewriter::set(unsigned index, ScalifiedValue value) {
+  values[op->getResult(index)] = value;
+}
+
+void ScalifyRewriter::result(unsigned index, Value data, Value exponent,
+                             AmaxRange range) {
+  bool isUniform = tensorOf(data).getNumElements() == 1;
+  if (isHeld(range)) {
+    set(index, {pack(round(data), exponent), {}, range, isUniform, false});
+    return;
+  }
+  auto normalized = NormalizeOp::create(b, loc, data, exponent);
+  set(index,
+      {pack(round(normalized.getResult()), normalized.getResultExponent()),
+       {},
+       AmaxRange::normalized(),
+       isUniform,
+       false});
+}
+
+void ScalifyRewriter::exact(unsigned index, Value data, Value exponent,
+                            AmaxRange range) {
+  bool isUniform = tensorOf(data).getNumElements() == 1;
+  set(index, {pack(round(data), exponent), {}, range, isUniform, false});
+}
+
+void ScalifyRewriter::moved(unsigned index, Value storage, unsigned from,
+                            bool isUniform) {
+  const ScalifiedValue known = value(from);
+  bool keepsAll = isUniform || known.isUniform ||
+                  tensorOf(storage).getNumElements() ==
+                      tensorOf(op->getOperand(from)).getNumElements();
+  AmaxRange range =
+      keepsAll ? known.range : AmaxRange{std::nullopt, known.range.high};
+  set(index, {pack(storage, exponent(from)),
+              {},
+              range,
+              isUniform || known.isUniform,
+              known.isZero});
+}
+
+void ScalifyRewriter::accumulator(unsigned index, Value scaled) {
+  auto parts = UnpackOp::create(b, loc, scaled);
+  result(index, parts.getData(), parts.getScales().front(),
+         AmaxRange::unknown());
+}
+
+void ScalifyRewriter::constantResult(unsigned index, DenseElementsAttr value) {
+  SmallVector<APFloat> numbers(value.getValues<APFloat>());
+  int32_t exponent = kLeastExponent;
+  for (const APFloat &number : numbers) {
+    if (number.isFinite() && !number.isZero()) {
+      exponent = std::max<int32_t>(exponent, ilogb(number));
+    }
+  }
+  bool isZero =
+      exponent == kLeastExponent &&
+      llvm::all_of(numbers, [](const APFloat &n) { return n.isZero(); });
+  int32_t shift = exponent == kLeastExponent ? 0 : exponent;
+  for (APFloat &number : numbers) {
+    bool loses;
+    number = scalbn(number, -shift, APFloat::rmNearestTiesToEven);
+    number.convert(storageType.getFloatSemantics(),
+                   APFloat::rmNearestTiesToEven, &loses);
+  }
+  RankedTensorType type = tensorOf(op->getResult(0)).clone(storageType);
+  auto data = DenseElementsAttr::get(
+      type, value.isSplat() ? ArrayRef<APFloat>(numbers).take_front(1)
+                            : ArrayRef<APFloat>(numbers));
+  Value constantData = stablehlo::ConstantOp::create(b, loc, data);
+  set(index, {pack(constantData, constant(exponent)),
+              {},
+              AmaxRange::normalized(),
+              value.isSplat() || numbers.size() == 1,
+              isZero});
+}
+
+void ScalifyRewriter::plainResult(unsigned index, Value value) {
+  set(index, {{}, value, {}, false, false});
+}
+
+ScalifiedValue ScalifyRewriter::enter(Value value) {
+  Value wide = widen(value);
+  auto normalized = NormalizeOp::create(b, loc, wide, constant(0));
+  return {pack(round(normalized.getResult()), normalized.getResultExponent()),
+          {},
+          AmaxRange::normalized(),
+          tensorOf(value).getNumElements() == 1,
+          false};
+}
+
+Value ScalifyRewriter::leave(const ScalifiedValue &value,
+                             RankedTensorType type) {
+  auto parts = UnpackOp::create(b, loc, value.scaled);
+  Value real =
+      move(widen(parts.getData()), parts.getScales().front(), constant(0));
+  return tensorOf(real) == type
+             ? real
+             : stablehlo::ConvertOp::create(b, loc, type, real).getResult();
+}

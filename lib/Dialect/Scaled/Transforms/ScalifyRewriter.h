@@ -1,0 +1,77 @@
+//===- ScalifyRewriter.h - What Scalify's rules work with ---------------*- C++
+//-*-===//
+// Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef STEELYARD_LIB_DIALECT_SCALED_TRANSFORMS_SCALIFYREWRITER_H
+#define STEELYARD_LIB_DIALECT_SCALED_TRANSFORMS_SCALIFYREWRITER_H
+
+#include "steelyard/Dialect/Scaled/IR/Scaled.h"
+#include "steelyard/Interfaces/ScalePropagation.h"
+
+namespace steelyard {
+
+/// What the walk knows of a value of the function.
+struct ScalifiedValue {
+  mlir::Value scaled; ///< !scaled.tensor, or null: the value has no scale
+  mlir::Value plain;  ///< where it has none
+  AmaxRange range;
+  bool isUniform = false;
+  bool isZero = false;
+};
+
+using ScalifiedValues = llvm::DenseMap<mlir::Value, ScalifiedValue>;
+
+/// The walk's side of ScaleRewriter, for one operation.
+class ScalifyRewriter : public ScaleRewriter {
+public:
+  ScalifyRewriter(mlir::Operation *op, mlir::FloatType storageType,
+                  ScalifiedValues &values);
+
+  mlir::OpBuilder &builder() override { return b; }
+  mlir::Location location() override { return loc; }
+  bool isScaled(unsigned index) override;
+  mlir::Value plain(unsigned index) override;
+  ScaledOperand operand(unsigned index) override;
+  mlir::Value storage(unsigned index) override;
+  mlir::Value exponent(unsigned index) override;
+  mlir::Value scaled(unsigned index) override;
+  mlir::Value real(unsigned index) override;
+  mlir::Value add(mlir::Value lhs, mlir::Value rhs) override;
+  mlir::Value sub(mlir::Value lhs, mlir::Value rhs) override;
+  mlir::Value max(mlir::Value lhs, mlir::Value rhs) override;
+  mlir::Value constant(int64_t exponent) override;
+  std::pair<mlir::Value, mlir::Value> half(mlir::Value exponent) override;
+  mlir::Value move(mlir::Value data, mlir::Value from, mlir::Value to) override;
+  void result(unsigned index, mlir::Value data, mlir::Value exponent,
+              AmaxRange range) override;
+  void exact(unsigned index, mlir::Value data, mlir::Value exponent,
+             AmaxRange range) override;
+  void moved(unsigned index, mlir::Value storage, unsigned from,
+             bool isUniform) override;
+  void accumulator(unsigned index, mlir::Value scaled) override;
+  void constantResult(unsigned index, mlir::DenseElementsAttr value) override;
+  void plainResult(unsigned index, mlir::Value value) override;
+
+  /// A float tensor of the user as a scaled tensor: amax into the exponent, one
+  /// rounding.
+  ScalifiedValue enter(mlir::Value value);
+  /// The real value of a scaled tensor in the user's type, one rounding.
+  mlir::Value leave(const ScalifiedValue &value, mlir::RankedTensorType type);
+
+private:
+  const ScalifiedValue &value(unsigned index);
+  mlir::Value pack(mlir::Value data, mlir::Value exponent);
+  mlir::Value widen(mlir::Value data);
+  mlir::Value round(mlir::Value data);
+  void set(unsigned index, ScalifiedValue value);
+
+  mlir::OpBuilder b;
+  mlir::Location loc;
+  mlir::Operation *op;
+  mlir::FloatType storageType;
+  ScalifiedValues &values;
+};
+
+} // namespace steelyard
+
+#endif // STEELYARD_LIB_DIALECT_SCALED_TRANSFORMS_SCALIFYREWRITER_H

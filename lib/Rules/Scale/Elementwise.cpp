@@ -1,0 +1,256 @@
+//===- Elementwise.cpp - Scale rules of elementwise operations ---------*- C++
+//-*-===//
+// Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "Families.h"
+
+using namespace mlir;
+using namespace mlir::stablehlo;
+using namespace steelyard;
+
+namespace {
+
+/// The operation itself on other operands, with a result of their element type.
+Value again(Operation *op, ScaleRewriter &rw, ValueRange operands,
+            Type element = {}) {
+  auto type = cast<RankedTensorType>(op->getResult(0).getType());
+  OperationState state(op->getLoc(), op->getName());
+  state.addOperands(operands);
+  state.addTypes(type.clone(
+      element ? element : getElementTypeOrSelf(operands.back().getType())));
+  state.addAttributes(op->getAttrs());
+  return rw.builder().create(state)->getResult(0);
+}
+
+AmaxRange shift(AmaxRange range, int low, int high) {
+  return {range.low ? std::optional<int>(*range.low + low) : std::nullopt,
+          range.high ? std::optional<int>(*range.high + high) : std::nullopt};
+}
+
+constexpr char kKeep[] = "kept";
+/// f(d × 2^e) = f(d) × 2^e
+LogicalResult keep(Operation *op, ScaleRewriter &rw) {
+  if (!rw.isScaled(0)) {
+    return failure();
+  }
+  ScaledOperand x = rw.operand(0);
+  rw.exact(0, again(op, rw, x.data), x.exponent, x.range);
+  return success();
+}
+
+constexpr char kSign[] = "0: the sign of the data";
+LogicalResult sign(Operation *op, ScaleRewriter &rw) {
+  if (!rw.isScaled(0)) {
+    return failure();
+  }
+  rw.exact(0, again(op, rw, rw.operand(0).data), rw.constant(0),
+           AmaxRange::normalized());
+  return success();
+}
+
+constexpr char kJoin[] = "maximum of the operands', data moved to it";
+LogicalResult join(Operation *op, ScaleRewriter &rw) {
+  ScaledOperand a = rw.operand(0), b = rw.operand(1);
+  Value e = rw.max(a.exponent, b.exponent);
+  Value data = again(
+      op, rw, {rw.move(a.data, a.exponent, e), rw.move(b.data, b.exponent, e)});
+  rw.result(0, data, e);
+  return success();
+}
+
+/// Maximum and minimum with zero keep the other operand's elements as they are.
+LogicalResult joinOrdered(Operation *op, ScaleRewriter &rw) {
+  ScaledOperand a = rw.operand(0), b = rw.operand(1);
+  if (!a.isZero && !b.isZero) {
+    return join(op, rw);
+  }
+  ScaledOperand x = a.isZero ? b : a;
+  rw.exact(0, again(op, rw, {a.data, b.data}), x.exponent,
+           {std::nullopt, x.range.high});
+  return success();
+}
+
+constexpr char kProduct[] = "sum";
+LogicalResult product(Operation *op, ScaleRewriter &rw) {
+  ScaledOperand a = rw.operand(0), b = rw.operand(1);
+  // A factor that is one number moves every magnitude alike: significands in
+  // [1, 2) give a product in [1, 4).
+  AmaxRange range;
+  if (a.isUniform && a.range.low && a.range.high) {
+    range = shift(b.range, *a.range.low, *a.range.high + 1);
+  } else if (b.isUniform && b.range.low && b.range.high) {
+    range = shift(a.range, *b.range.low, *b.range.high + 1);
+  }
+  rw.result(0, again(op, rw, {a.data, b.data}), rw.add(a.exponent, b.exponent),
+            range);
+  return success();
+}
+
+constexpr char kQuotient[] = "difference";
+LogicalResult quotient(Operation *op, ScaleRewriter &rw) {
+  ScaledOperand a = rw.operand(0), b = rw.operand(1);
+  AmaxRange range;
+  if (b.isUniform && b.range.low && b.range.high && !b.isZero) {
+    range = shift(a.range, -*b.range.high - 1, -*b.range.low);
+  }
+  rw.result(0, again(op, rw, {a.data, b.data}), rw.sub(a.exponent, b.exponent),
+            range);
+  return success();
+}
+
+constexpr char kReal[] = "from amax of the result, computed on the real value";
+LogicalResult real(Operation *op, ScaleRewriter &rw) {
+  SmallVector<Value> operands;
+  for (unsigned index = 0; index < op->getNumOperands(); ++index) {
+    operands.push_back(rw.isScaled(index) ? rw.real(index) : rw.plain(index));
+  }
+  rw.result(0, again(op, rw, operands, rw.builder().getF32Type()),
+            rw.constant(0));
+  return success();
+}
+
+constexpr char kLog[] = "from amax of the result: log(d × 2^e)";
+/// log(d × 2^e) on the real value where float32 holds it, so that nothing
+/// cancels near 1; the rest of e × ln 2 apart.
+LogicalResult logarithm(Operation *op, ScaleRewriter &rw) {
+  OpBuilder &b = rw.builder();
+  Location loc = rw.location();
+  ScaledOperand x = rw.operand(0);
+  auto scalar = [&](Attribute value, Type element) -> Value {
+    auto type = RankedTensorType::get({}, element);
+    return ConstantOp::create(
+        b, loc, cast<ElementsAttr>(DenseElementsAttr::get(type, value)));
+  };
+  Type i32 = b.getI32Type(), f32 = b.getF32Type();
+  Value low = scalar(b.getI32IntegerAttr(-100), i32),
+        high = scalar(b.getI32IntegerAttr(100), i32);
+  Value held =
+      ClampOp::create(b, loc, x.exponent.getType(), low, x.exponent, high);
+  Value rest =
+      SubtractOp::create(b, loc, x.exponent.getType(), x.exponent, held);
+  Value log = again(op, rw, rw.move(x.data, held, rw.constant(0)));
+  auto scalarF32 = RankedTensorType::get({}, f32);
+  Value restReal = ConvertOp::create(b, loc, scalarF32, rest);
+  Value ln2 = scalar(b.getF32FloatAttr(0.693147180559945309f), f32);
+  Value offset = MultiplyOp::create(b, loc, scalarF32, restReal, ln2);
+  Value spread = BroadcastInDimOp::create(b, loc, log.getType(), offset,
+                                          b.getDenseI64ArrayAttr({}));
+  rw.result(0, AddOp::create(b, loc, log.getType(), log, spread),
+            rw.constant(0));
+  return success();
+}
+
+constexpr char kHalf[] = "half, its odd bit moved into the data";
+LogicalResult squareRoot(Operation *op, ScaleRewriter &rw) {
+  ScaledOperand x = rw.operand(0);
+  auto [half, odd] = rw.half(x.exponent);
+  Value data = again(op, rw, rw.move(x.data, odd, rw.constant(0)));
+  AmaxRange range;
+  if (x.range.low && x.range.high) {
+    range = {*x.range.low >> 1, (*x.range.high + 1) >> 1};
+  }
+  rw.result(0, data, half, range);
+  return success();
+}
+
+constexpr char kMinusHalf[] = "minus half, the odd bit moved into the data";
+LogicalResult reciprocalRoot(Operation *op, ScaleRewriter &rw) {
+  ScaledOperand x = rw.operand(0);
+  auto [half, odd] = rw.half(x.exponent);
+  Value data = again(op, rw, rw.move(x.data, odd, rw.constant(0)));
+  rw.result(0, data, rw.sub(rw.constant(0), half));
+  return success();
+}
+
+constexpr char kBoolean[] = "none: booleans";
+LogicalResult isFinite(Operation *op, ScaleRewriter &rw) {
+  rw.plainResult(0,
+                 again(op, rw, rw.operand(0).data, rw.builder().getI1Type()));
+  return success();
+}
+
+constexpr char kCompare[] = "none: compared after moving to the maximum";
+LogicalResult compare(Operation *op, ScaleRewriter &rw) {
+  if (!rw.isScaled(0)) {
+    return failure();
+  }
+  ScaledOperand a = rw.operand(0), b = rw.operand(1);
+  Value e = rw.max(a.exponent, b.exponent);
+  rw.plainResult(
+      0, again(op, rw,
+               {rw.move(a.data, a.exponent, e), rw.move(b.data, b.exponent, e)},
+               rw.builder().getI1Type()));
+  return success();
+}
+
+LogicalResult select(Operation *op, ScaleRewriter &rw) {
+  ScaledOperand a = rw.operand(1), b = rw.operand(2);
+  Value e = rw.max(a.exponent, b.exponent);
+  Value data = again(op, rw,
+                     {rw.plain(0), rw.move(a.data, a.exponent, e),
+                      rw.move(b.data, b.exponent, e)});
+  if (a.isZero || b.isZero) {
+    rw.exact(0, data, e,
+             {std::nullopt, a.isZero ? b.range.high : a.range.high});
+  } else {
+    rw.result(0, data, e);
+  }
+  return success();
+}
+
+LogicalResult clamp(Operation *op, ScaleRewriter &rw) {
+  SmallVector<ScaledOperand> x = {rw.operand(0), rw.operand(1), rw.operand(2)};
+  Value e = rw.max(rw.max(x[0].exponent, x[1].exponent), x[2].exponent);
+  SmallVector<Value> moved;
+  for (const ScaledOperand &operand : x) {
+    moved.push_back(rw.move(operand.data, operand.exponent, e));
+  }
+  rw.result(0, again(op, rw, moved), e);
+  return success();
+}
+
+constexpr char kConvert[] =
+    "kept between floats; from amax for integers; none to integers";
+LogicalResult convert(Operation *op, ScaleRewriter &rw) {
+  bool toFloat =
+      isa<FloatType>(getElementTypeOrSelf(op->getResult(0).getType()));
+  if (!rw.isScaled(0)) {
+    rw.result(0, again(op, rw, rw.plain(0), rw.builder().getF32Type()),
+              rw.constant(0));
+  } else if (toFloat) {
+    rw.moved(0, rw.storage(0), 0);
+  } else {
+    rw.plainResult(0, again(op, rw, rw.real(0),
+                            getElementTypeOrSelf(op->getResult(0).getType())));
+  }
+  return success();
+}
+
+template <ScaleRule rule, const char *description, typename... Ops>
+void attach(MLIRContext &context) {
+  (Ops::template attachInterface<ScaleModel<Ops, rule, description>>(context),
+   ...);
+}
+
+} // namespace
+
+void steelyard::attachElementwiseRules(MLIRContext &context) {
+  attach<keep, kKeep, AbsOp, NegateOp>(context);
+  attach<sign, kSign, SignOp>(context);
+  attach<join, kJoin, AddOp, SubtractOp, RemainderOp>(context);
+  attach<joinOrdered, kJoin, MaximumOp, MinimumOp>(context);
+  attach<product, kProduct, MultiplyOp>(context);
+  attach<quotient, kQuotient, DivideOp>(context);
+  attach<real, kReal, ExponentialOp, ExponentialMinusOneOp, LogPlusOneOp,
+         CbrtOp, TanhOp, LogisticOp, SineOp, CosineOp, TanOp, FloorOp, CeilOp,
+         RoundNearestEvenOp, RoundNearestAfzOp, PowerOp, Atan2Op>(context);
+  attach<logarithm, kLog, LogOp>(context);
+  attach<squareRoot, kHalf, SqrtOp>(context);
+  attach<reciprocalRoot, kMinusHalf, RsqrtOp>(context);
+  attach<isFinite, kBoolean, IsFiniteOp>(context);
+  attach<compare, kCompare, CompareOp>(context);
+  attach<select, kJoin, SelectOp>(context);
+  attach<clamp, kJoin, ClampOp>(context);
+  attach<convert, kConvert, ConvertOp>(context);
+}
