@@ -4,6 +4,9 @@
 
 #include "Formats.h"
 
+#include "steelyard/Numerics/Format.h"
+#include "steelyard/Numerics/Round.h"
+
 #include <cmath>
 #include <limits>
 #include <map>
@@ -91,6 +94,12 @@ static bool isFormat(steelyard_type type) {
   return (type & 0xff) == STEELYARD_FORMAT_KIND;
 }
 
+/// A signed format of at most 16 bits, for Numerics.
+static steelyard::FloatFormat smallFormat(const FormatInfo &format) {
+  return {format.exponentBits, format.significandBits, format.bias,
+          static_cast<steelyard::NonFinite>(format.nonFinite)};
+}
+
 std::optional<FormatInfo> steelyard::runtime::formatOf(steelyard_type type) {
   if (const TypeEntry *entry = find(type)) {
     return entry->kind == TypeClass::Float ? std::optional(entry->format)
@@ -102,11 +111,8 @@ std::optional<FormatInfo> steelyard::runtime::formatOf(steelyard_type type) {
   FormatInfo format{
       static_cast<int>(type >> 8 & 0xff), static_cast<int>(type >> 16 & 0xff),
       static_cast<int32_t>(type >> 32), static_cast<int>(type >> 24 & 0xff)};
-  // Within f64 in any case, with room for the bias.
-  bool valid = format.exponentBits >= 1 && format.exponentBits <= 8 &&
-               format.significandBits >= 0 && format.bits() <= 16 &&
-               format.bias >= -512 && format.bias <= 512 &&
-               format.nonFinite <= kNegativeZero;
+  bool valid = format.nonFinite <= kNegativeZero &&
+               validate(smallFormat(format)).empty();
   return valid ? std::optional(format) : std::nullopt;
 }
 
@@ -206,7 +212,10 @@ const float *steelyard::runtime::decodeTable(const FormatInfo &format) {
     // Bits above the code are ignored, so that no code reads past the table.
     uint64_t mask = (uint64_t(1) << format.bits()) - 1;
     for (uint64_t code = 0; code < table.size(); ++code) {
-      table[code] = static_cast<float>(decode(format, code & mask));
+      table[code] = format.isSigned
+                        ? steelyard::decode(smallFormat(format),
+                                            static_cast<uint32_t>(code & mask))
+                        : static_cast<float>(decode(format, code & mask));
     }
   }
   return table.data();

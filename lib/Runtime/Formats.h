@@ -37,9 +37,9 @@ bool isInfinite(const FormatInfo &format, uint64_t code);
 /// steelyard_type can name.
 double decode(const FormatInfo &format, uint64_t code);
 
-/// The f32 value of every code of a format of at most 16 bits: 2^bits floats,
-/// rounded to nearest where f32 can't hold one (custom biases). Made once for a
-/// format, kept for the process's life; thread-safe.
+/// The f32 value of every code of a format of at most 16 bits: 256 or 65536
+/// floats, by Numerics. Made once for a format, kept for the process's life;
+/// thread-safe.
 const float *decodeTable(const FormatInfo &format);
 
 } // namespace steelyard::runtime
