@@ -7,6 +7,8 @@
 
 #include "steelyard/Conversion/CastToArith/CastToArith.h"
 #include "steelyard/Conversion/StableHLOToLinalg/StableHLOToLinalg.h"
+#include "steelyard/Dialect/CHLO/IR/CHLO.h"
+#include "steelyard/Dialect/Check/IR/Check.h"
 #include "steelyard/Dialect/Scaled/IR/Scaled.h"
 #include "steelyard/Dialect/Scaled/Transforms/Passes.h"
 #include "steelyard/Dialect/StableHLO/IR/StableHLO.h"
@@ -42,7 +44,8 @@
 using namespace mlir;
 
 void steelyard::registerAllDialects(DialectRegistry &registry) {
-  registry.insert<stablehlo::StableHLODialect, scaled::ScaledDialect,
+  registry.insert<chlo::CHLODialect, check::CheckDialect,
+                  stablehlo::StableHLODialect, scaled::ScaledDialect,
                   cpu::CPUDialect>();
   registry.insert<MhloAnnotations, JaxAnnotations, TfAnnotations,
                   SdyAnnotations, SteelyardAnnotations>();

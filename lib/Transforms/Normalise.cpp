@@ -3,10 +3,13 @@
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "steelyard/Dialect/CHLO/IR/CHLO.h"
+#include "steelyard/Dialect/Check/IR/Check.h"
 #include "steelyard/Dialect/StableHLO/IR/StableHLO.h"
 #include "steelyard/Transforms/Passes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/BuiltinDialect.h"
 #include "mlir/IR/SymbolTable.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
@@ -35,6 +38,10 @@ struct Normalise : steelyard::impl::NormaliseBase<Normalise> {
       return signalPassFailure();
     }
     dropAnnotations(module);
+    if (failed(raiseChecks(module))) {
+      return signalPassFailure();
+    }
+    expandExactly(module);
     OpPassManager cleanup(ModuleOp::getOperationName());
     cleanup.addPass(createCanonicalizerPass());
     cleanup.addPass(createCSEPass());
@@ -51,26 +58,36 @@ struct Normalise : steelyard::impl::NormaliseBase<Normalise> {
     }
   }
 
+  /// The type of a value, argument or result that has no static shape, or null.
+  static Type findDynamic(TypeRange types) {
+    for (Type type : types) {
+      auto shaped = dyn_cast<ShapedType>(type);
+      if (shaped && !shaped.hasStaticShape()) {
+        return type;
+      }
+    }
+    return {};
+  }
+
   static LogicalResult verifyInput(ModuleOp module) {
     WalkResult result = module.walk([](Operation *op) {
-      for (Type type : llvm::concat<const Type>(op->getOperandTypes(),
-                                                op->getResultTypes())) {
-        auto shaped = dyn_cast<ShapedType>(type);
-        if (shaped && !shaped.hasStaticShape()) {
-          op->emitError() << "has a dynamic shape, " << type
-                          << "; give every dimension a size";
-          return WalkResult::interrupt();
-        }
+      Type dynamic = findDynamic(op->getOperandTypes());
+      dynamic = dynamic ? dynamic : findDynamic(op->getResultTypes());
+      if (auto function = dyn_cast<func::FuncOp>(op); function && !dynamic) {
+        dynamic = findDynamic(function.getArgumentTypes());
+        dynamic = dynamic ? dynamic : findDynamic(function.getResultTypes());
       }
-      if (auto function = dyn_cast<func::FuncOp>(op)) {
-        for (Type type : function.getArgumentTypes()) {
-          auto shaped = dyn_cast<ShapedType>(type);
-          if (shaped && !shaped.hasStaticShape()) {
-            op->emitError() << "has an argument of dynamic shape, " << type
-                            << "; give every dimension a size";
-            return WalkResult::interrupt();
-          }
-        }
+      if (dynamic) {
+        op->emitError() << "has a dynamic shape, " << dynamic
+                        << "; give every dimension a size";
+        return WalkResult::interrupt();
+      }
+      if (!isa<BuiltinDialect, func::FuncDialect, stablehlo::StableHLODialect,
+               chlo::CHLODialect, check::CheckDialect>(op->getDialect())) {
+        op->emitError() << "'" << op->getName()
+                        << "' is not an operation of stablehlo, chlo, check "
+                           "or func";
+        return WalkResult::interrupt();
       }
       if (auto custom = dyn_cast<stablehlo::CustomCallOp>(op)) {
         StringRef target = custom.getCallTargetName();
@@ -82,6 +99,58 @@ struct Normalise : steelyard::impl::NormaliseBase<Normalise> {
       return WalkResult::advance();
     });
     return failure(result.wasInterrupted());
+  }
+
+  /// custom_call @check.expect_* -> check.expect_*, with the tolerances that
+  /// the custom calls have.
+  static LogicalResult raiseChecks(ModuleOp module) {
+    WalkResult result = module.walk([](stablehlo::CustomCallOp call) {
+      StringRef target = call.getCallTargetName();
+      if (call->getNumOperands() != 2 || call->getNumResults() != 0 ||
+          call->getOperand(0).getType() != call->getOperand(1).getType()) {
+        call.emitError() << "@" << target
+                         << " takes two tensors of one type and has no results";
+        return WalkResult::interrupt();
+      }
+      Value actual = call->getOperand(0), expected = call->getOperand(1);
+      OpBuilder builder(call);
+      if (target == "check.expect_eq") {
+        check::ExpectEqOp::create(builder, call.getLoc(), actual, expected);
+      } else if (target == "check.expect_close") {
+        check::ExpectCloseOp::create(builder, call.getLoc(), actual, expected,
+                                     /*max_ulp_difference=*/3);
+      } else if (target == "check.expect_almost_eq") {
+        check::ExpectAlmostEqOp::create(builder, call.getLoc(), actual,
+                                        expected, APFloat(1e-3));
+      } else {
+        call.emitError() << "custom call @" << target
+                         << " is not known; the checks are expect_eq, "
+                            "expect_close and expect_almost_eq";
+        return WalkResult::interrupt();
+      }
+      call.erase();
+      return WalkResult::advance();
+    });
+    return failure(result.wasInterrupted());
+  }
+
+  /// chlo's operations that stablehlo has in other words.
+  static void expandExactly(ModuleOp module) {
+    module.walk([](Operation *op) {
+      OpBuilder builder(op);
+      Operation *expanded = nullptr;
+      if (auto square = dyn_cast<chlo::SquareOp>(op)) {
+        expanded = stablehlo::MultiplyOp::create(
+            builder, op->getLoc(), square.getOperand(), square.getOperand());
+      } else if (auto tan = dyn_cast<chlo::TanOp>(op)) {
+        expanded =
+            stablehlo::TanOp::create(builder, op->getLoc(), tan.getOperand());
+      }
+      if (expanded) {
+        op->replaceAllUsesWith(expanded);
+        op->erase();
+      }
+    });
   }
 
   /// The inliner would leave recursive calls in place.

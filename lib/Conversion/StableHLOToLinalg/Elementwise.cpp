@@ -3,6 +3,7 @@
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "steelyard/Dialect/CHLO/IR/CHLO.h"
 #include "steelyard/Dialect/StableHLO/IR/StableHLO.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -95,4 +96,10 @@ void steelyard::populateElementwisePatterns(const TypeConverter &converter,
       Elementwise<IsFiniteOp>, Elementwise<ConvertOp>, Elementwise<CompareOp>,
       Elementwise<SelectOp>, Elementwise<ClampOp>,
       Elementwise<BitcastConvertOp>>(converter, patterns.getContext());
+  patterns.add<Elementwise<chlo::AcosOp>, Elementwise<chlo::AcoshOp>,
+               Elementwise<chlo::AsinOp>, Elementwise<chlo::AsinhOp>,
+               Elementwise<chlo::AtanOp>, Elementwise<chlo::AtanhOp>,
+               Elementwise<chlo::CoshOp>, Elementwise<chlo::ErfOp>,
+               Elementwise<chlo::ErfcOp>, Elementwise<chlo::SinhOp>>(
+      converter, patterns.getContext());
 }

@@ -21,6 +21,9 @@ void populateReductionPatterns(const mlir::TypeConverter &,
 void populateContractionPatterns(const mlir::TypeConverter &,
                                  mlir::RewritePatternSet &);
 
+void populateCheckPatterns(const mlir::TypeConverter &,
+                           mlir::RewritePatternSet &);
+
 /// The scalar form of an elementwise stablehlo operation: `operands` are
 /// elements of signless type, `result` the signless element type of the result.
 /// Null, after an error at the operation, if it has none.

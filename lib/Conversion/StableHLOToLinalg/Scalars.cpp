@@ -3,6 +3,7 @@
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "steelyard/Dialect/CHLO/IR/CHLO.h"
 #include "steelyard/Dialect/Scaled/IR/Scaled.h"
 #include "steelyard/Dialect/StableHLO/IR/StableHLO.h"
 
@@ -254,6 +255,16 @@ Value floatOp(Scalar s, Operation *op, ValueRange v) {
         Value raised = arith::MaximumFOp::create(s.b, s.loc, v[1], v[0]);
         return arith::MinimumFOp::create(s.b, s.loc, raised, v[2]).getResult();
       })
+      .Case<chlo::AcosOp>([&](auto) { return unary<math::AcosOp>(s, v); })
+      .Case<chlo::AcoshOp>([&](auto) { return unary<math::AcoshOp>(s, v); })
+      .Case<chlo::AsinOp>([&](auto) { return unary<math::AsinOp>(s, v); })
+      .Case<chlo::AsinhOp>([&](auto) { return unary<math::AsinhOp>(s, v); })
+      .Case<chlo::AtanOp>([&](auto) { return unary<math::AtanOp>(s, v); })
+      .Case<chlo::AtanhOp>([&](auto) { return unary<math::AtanhOp>(s, v); })
+      .Case<chlo::CoshOp>([&](auto) { return unary<math::CoshOp>(s, v); })
+      .Case<chlo::ErfOp>([&](auto) { return unary<math::ErfOp>(s, v); })
+      .Case<chlo::ErfcOp>([&](auto) { return unary<math::ErfcOp>(s, v); })
+      .Case<chlo::SinhOp>([&](auto) { return unary<math::SinhOp>(s, v); })
       .Default([](Operation *) { return Value(); });
 }
 

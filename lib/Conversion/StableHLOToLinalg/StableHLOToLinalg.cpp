@@ -5,6 +5,8 @@
 
 #include "steelyard/Conversion/StableHLOToLinalg/StableHLOToLinalg.h"
 
+#include "steelyard/Dialect/CHLO/IR/CHLO.h"
+#include "steelyard/Dialect/Check/IR/Check.h"
 #include "steelyard/Dialect/Scaled/IR/Scaled.h"
 #include "steelyard/Dialect/StableHLO/IR/StableHLO.h"
 #include "steelyard/Target/CPU/IR/CPU.h"
@@ -47,37 +49,6 @@ struct SignlessTypes : TypeConverter {
   }
 };
 
-/// stablehlo.custom_call @check.*
-struct Check : OpConversionPattern<stablehlo::CustomCallOp> {
-  using OpConversionPattern::OpConversionPattern;
-  LogicalResult
-  matchAndRewrite(stablehlo::CustomCallOp op, OpAdaptor adaptor,
-                  ConversionPatternRewriter &rewriter) const override {
-    StringRef target = op.getCallTargetName();
-    std::optional<std::pair<int64_t, double>> check =
-        llvm::StringSwitch<std::optional<std::pair<int64_t, double>>>(target)
-            .Case("check.expect_eq", std::pair(0, 0.0))
-            .Case("check.expect_close", std::pair(1, 3.0))
-            .Case("check.expect_almost_eq", std::pair(2, 1e-3))
-            .Default(std::nullopt);
-    if (!check) {
-      return op.emitError()
-             << "custom call @" << target << " has no lowering to the CPU";
-    }
-    if (adaptor.getInputs().size() != 2 || op->getNumResults() != 0 ||
-        adaptor.getInputs()[0].getType() != adaptor.getInputs()[1].getType()) {
-      return op.emitError()
-             << "@" << target
-             << " takes two tensors of one type and has no results";
-    }
-    rewriter.replaceOpWithNewOp<steelyard::cpu::CheckOp>(
-        op, adaptor.getInputs()[0], adaptor.getInputs()[1],
-        rewriter.getI64IntegerAttr(check->first),
-        rewriter.getF64FloatAttr(check->second));
-    return success();
-  }
-};
-
 struct StableHLOToLinalg
     : steelyard::impl::ConvertStableHLOToLinalgBase<StableHLOToLinalg> {
   void runOnOperation() override {
@@ -95,14 +66,15 @@ struct StableHLOToLinalg
     });
     target.addDynamicallyLegalOp<func::ReturnOp, func::CallOp>(
         [&](Operation *op) { return converter.isLegal(op); });
-    target.addIllegalDialect<stablehlo::StableHLODialect>();
+    target.addIllegalDialect<chlo::CHLODialect, check::CheckDialect,
+                             stablehlo::StableHLODialect>();
     RewritePatternSet patterns(context);
     steelyard::populateElementwisePatterns(converter, patterns);
     steelyard::populateScaledPatterns(converter, patterns);
     steelyard::populateDataMovementPatterns(converter, patterns);
     steelyard::populateReductionPatterns(converter, patterns);
     steelyard::populateContractionPatterns(converter, patterns);
-    patterns.add<Check>(converter, context);
+    steelyard::populateCheckPatterns(converter, patterns);
     populateFunctionOpInterfaceTypeConversionPattern<func::FuncOp>(patterns,
                                                                    converter);
     populateReturnOpTypeConversionPattern(patterns, converter);

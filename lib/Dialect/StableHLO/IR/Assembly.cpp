@@ -1,4 +1,5 @@
-//===- Assembly.cpp - The published text format ------------------*- C++ -*-===//
+//===- Assembly.cpp - The published text format ------------------*- C++
+//-*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
@@ -9,7 +10,9 @@
 using namespace mlir;
 using namespace mlir::stablehlo;
 
-ParseResult mlir::stablehlo::parseSameTypes(OpAsmParser &parser, ArrayRef<Type *> operands, Type &result) {
+ParseResult mlir::stablehlo::parseSameTypes(OpAsmParser &parser,
+                                            ArrayRef<Type *> operands,
+                                            Type &result) {
   SMLoc location = parser.getCurrentLocation();
   Type type;
   if (parser.parseType(type)) {
@@ -23,8 +26,11 @@ ParseResult mlir::stablehlo::parseSameTypes(OpAsmParser &parser, ArrayRef<Type *
     result = type;
     return success();
   }
-  if (function.getNumInputs() != operands.size() || function.getNumResults() != 1) {
-    return parser.emitError(location) << "expected a type of " << operands.size() << " operand(s) and one result";
+  if (function.getNumInputs() != operands.size() ||
+      function.getNumResults() != 1) {
+    return parser.emitError(location)
+           << "expected a type of " << operands.size()
+           << " operand(s) and one result";
   }
   for (auto [operand, input] : llvm::zip(operands, function.getInputs())) {
     *operand = input;
@@ -33,7 +39,8 @@ ParseResult mlir::stablehlo::parseSameTypes(OpAsmParser &parser, ArrayRef<Type *
   return success();
 }
 
-void mlir::stablehlo::printSameTypes(OpAsmPrinter &printer, TypeRange operands, Type result) {
+void mlir::stablehlo::printSameTypes(OpAsmPrinter &printer, TypeRange operands,
+                                     Type result) {
   if (llvm::all_of(operands, [&](Type type) { return type == result; })) {
     printer << result;
     return;
@@ -41,7 +48,8 @@ void mlir::stablehlo::printSameTypes(OpAsmPrinter &printer, TypeRange operands, 
   printer.printFunctionalType(operands, TypeRange(result));
 }
 
-ParseResult mlir::stablehlo::parseSelectType(OpAsmParser &parser, Type &pred, Type &onTrue, Type &onFalse,
+ParseResult mlir::stablehlo::parseSelectType(OpAsmParser &parser, Type &pred,
+                                             Type &onTrue, Type &onFalse,
                                              Type &result) {
   SMLoc location = parser.getCurrentLocation();
   Type first;
@@ -50,7 +58,8 @@ ParseResult mlir::stablehlo::parseSelectType(OpAsmParser &parser, Type &pred, Ty
   }
   if (auto function = dyn_cast<FunctionType>(first)) {
     if (function.getNumInputs() != 3 || function.getNumResults() != 1) {
-      return parser.emitError(location, "expected a type of three operands and one result");
+      return parser.emitError(
+          location, "expected a type of three operands and one result");
     }
     pred = function.getInput(0);
     onTrue = function.getInput(1);
@@ -66,17 +75,21 @@ ParseResult mlir::stablehlo::parseSelectType(OpAsmParser &parser, Type &pred, Ty
   return success();
 }
 
-void mlir::stablehlo::printSelectType(OpAsmPrinter &printer, Operation *, Type pred, Type onTrue, Type onFalse,
+void mlir::stablehlo::printSelectType(OpAsmPrinter &printer, Operation *,
+                                      Type pred, Type onTrue, Type onFalse,
                                       Type result) {
   if (onTrue == result && onFalse == result) {
     printer << pred << ", " << result;
     return;
   }
-  printer.printFunctionalType(TypeRange{pred, onTrue, onFalse}, TypeRange(result));
+  printer.printFunctionalType(TypeRange{pred, onTrue, onFalse},
+                              TypeRange(result));
 }
 
-ParseResult mlir::stablehlo::parsePairwiseSameType(OpAsmParser &parser, SmallVectorImpl<Type> &operands,
-                                                   SmallVectorImpl<Type> &results) {
+ParseResult
+mlir::stablehlo::parsePairwiseSameType(OpAsmParser &parser,
+                                       SmallVectorImpl<Type> &operands,
+                                       SmallVectorImpl<Type> &results) {
   if (parser.parseTypeList(operands)) {
     return failure();
   }
@@ -84,11 +97,13 @@ ParseResult mlir::stablehlo::parsePairwiseSameType(OpAsmParser &parser, SmallVec
   return success();
 }
 
-void mlir::stablehlo::printPairwiseSameType(OpAsmPrinter &printer, Operation *, TypeRange operands, TypeRange) {
+void mlir::stablehlo::printPairwiseSameType(OpAsmPrinter &printer, Operation *,
+                                            TypeRange operands, TypeRange) {
   llvm::interleaveComma(operands, printer);
 }
 
-ParseResult mlir::stablehlo::parseInteger(OpAsmParser &parser, IntegerAttr &value) {
+ParseResult mlir::stablehlo::parseInteger(OpAsmParser &parser,
+                                          IntegerAttr &value) {
   int64_t number;
   if (parser.parseInteger(number)) {
     return failure();
@@ -97,23 +112,30 @@ ParseResult mlir::stablehlo::parseInteger(OpAsmParser &parser, IntegerAttr &valu
   return success();
 }
 
-void mlir::stablehlo::printInteger(OpAsmPrinter &printer, Operation *, IntegerAttr value) {
+void mlir::stablehlo::printInteger(OpAsmPrinter &printer, Operation *,
+                                   IntegerAttr value) {
   printer << value.getInt();
 }
 
-ParseResult mlir::stablehlo::parseSliceRanges(OpAsmParser &parser, DenseI64ArrayAttr &start,
-                                              DenseI64ArrayAttr &limit, DenseI64ArrayAttr &strides) {
+ParseResult mlir::stablehlo::parseSliceRanges(OpAsmParser &parser,
+                                              DenseI64ArrayAttr &start,
+                                              DenseI64ArrayAttr &limit,
+                                              DenseI64ArrayAttr &strides) {
   SmallVector<int64_t> starts, limits, steps;
   auto parseRange = [&]() -> ParseResult {
     starts.push_back(0);
     limits.push_back(0);
     steps.push_back(1);
-    if (parser.parseInteger(starts.back()) || parser.parseColon() || parser.parseInteger(limits.back())) {
+    if (parser.parseInteger(starts.back()) || parser.parseColon() ||
+        parser.parseInteger(limits.back())) {
       return failure();
     }
-    return failed(parser.parseOptionalColon()) ? ParseResult(success()) : parser.parseInteger(steps.back());
+    return failed(parser.parseOptionalColon())
+               ? ParseResult(success())
+               : parser.parseInteger(steps.back());
   };
-  if (parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, parseRange)) {
+  if (parser.parseCommaSeparatedList(AsmParser::Delimiter::Square,
+                                     parseRange)) {
     return failure();
   }
   Builder &builder = parser.getBuilder();
@@ -123,22 +145,26 @@ ParseResult mlir::stablehlo::parseSliceRanges(OpAsmParser &parser, DenseI64Array
   return success();
 }
 
-void mlir::stablehlo::printSliceRanges(OpAsmPrinter &printer, Operation *, DenseI64ArrayAttr start,
-                                       DenseI64ArrayAttr limit, DenseI64ArrayAttr strides) {
+void mlir::stablehlo::printSliceRanges(OpAsmPrinter &printer, Operation *,
+                                       DenseI64ArrayAttr start,
+                                       DenseI64ArrayAttr limit,
+                                       DenseI64ArrayAttr strides) {
   printer << '[';
-  llvm::interleaveComma(llvm::zip(start.asArrayRef(), limit.asArrayRef(), strides.asArrayRef()), printer,
-                        [&](auto range) {
-                          auto [from, to, step] = range;
-                          printer << from << ':' << to;
-                          if (step != 1) {
-                            printer << ':' << step;
-                          }
-                        });
+  llvm::interleaveComma(
+      llvm::zip(start.asArrayRef(), limit.asArrayRef(), strides.asArrayRef()),
+      printer, [&](auto range) {
+        auto [from, to, step] = range;
+        printer << from << ':' << to;
+        if (step != 1) {
+          printer << ':' << step;
+        }
+      });
   printer << ']';
 }
 
-ParseResult mlir::stablehlo::parseOperandList(OpAsmParser &parser,
-                                              SmallVectorImpl<OpAsmParser::UnresolvedOperand> &operands) {
+ParseResult mlir::stablehlo::parseOperandList(
+    OpAsmParser &parser,
+    SmallVectorImpl<OpAsmParser::UnresolvedOperand> &operands) {
   OpAsmParser::UnresolvedOperand operand;
   while (true) {
     OptionalParseResult parsed = parser.parseOptionalOperand(operand);
@@ -152,37 +178,47 @@ ParseResult mlir::stablehlo::parseOperandList(OpAsmParser &parser,
   }
 }
 
-void mlir::stablehlo::printOperandList(OpAsmPrinter &printer, Operation *, OperandRange operands) {
-  for (Value operand : operands) {
-    printer << operand << ", ";
-  }
+void mlir::stablehlo::printOperandList(OpAsmPrinter &printer, Operation *,
+                                       OperandRange operands) {
+  llvm::interleave(operands, printer, ", ");
+  printer << ',';
 }
 
 /// name = [..] x [..]
-static ParseResult parseDimensionPair(AsmParser &parser, SmallVectorImpl<int64_t> &lhs,
+static ParseResult parseDimensionPair(AsmParser &parser,
+                                      SmallVectorImpl<int64_t> &lhs,
                                       SmallVectorImpl<int64_t> &rhs) {
   auto list = [&](SmallVectorImpl<int64_t> &dims) {
-    return parser.parseCommaSeparatedList(AsmParser::Delimiter::Square,
-                                          [&]() { return parser.parseInteger(dims.emplace_back()); });
+    return parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, [&]() {
+      return parser.parseInteger(dims.emplace_back());
+    });
   };
-  return failure(parser.parseEqual() || list(lhs) || parser.parseKeyword("x") || list(rhs));
+  return failure(parser.parseEqual() || list(lhs) || parser.parseKeyword("x") ||
+                 list(rhs));
 }
 
-ParseResult mlir::stablehlo::parseDotDimensionNumbers(OpAsmParser &parser, DotDimensionNumbersAttr &numbers) {
+ParseResult
+mlir::stablehlo::parseDotDimensionNumbers(OpAsmParser &parser,
+                                          DotDimensionNumbersAttr &numbers) {
   SmallVector<int64_t> lhsBatching, rhsBatching, lhsContracting, rhsContracting;
   if (succeeded(parser.parseOptionalKeyword("batching_dims"))) {
-    if (parseDimensionPair(parser, lhsBatching, rhsBatching) || parser.parseComma()) {
+    if (parseDimensionPair(parser, lhsBatching, rhsBatching) ||
+        parser.parseComma()) {
       return failure();
     }
   }
-  if (parser.parseKeyword("contracting_dims") || parseDimensionPair(parser, lhsContracting, rhsContracting)) {
+  if (parser.parseKeyword("contracting_dims") ||
+      parseDimensionPair(parser, lhsContracting, rhsContracting)) {
     return failure();
   }
-  numbers = DotDimensionNumbersAttr::get(parser.getContext(), lhsBatching, rhsBatching, lhsContracting, rhsContracting);
+  numbers =
+      DotDimensionNumbersAttr::get(parser.getContext(), lhsBatching,
+                                   rhsBatching, lhsContracting, rhsContracting);
   return success();
 }
 
-void mlir::stablehlo::printDotDimensionNumbers(OpAsmPrinter &printer, Operation *, DotDimensionNumbersAttr numbers) {
+void mlir::stablehlo::printDotDimensionNumbers(
+    OpAsmPrinter &printer, Operation *, DotDimensionNumbersAttr numbers) {
   auto list = [&](ArrayRef<int64_t> dims) {
     printer << '[';
     llvm::interleaveComma(dims, printer);
@@ -201,13 +237,15 @@ void mlir::stablehlo::printDotDimensionNumbers(OpAsmPrinter &printer, Operation 
   list(numbers.getRhsContractingDimensions());
 }
 
-ParseResult mlir::stablehlo::parsePrecisionConfig(OpAsmParser &parser, ArrayAttr &precisions) {
+ParseResult mlir::stablehlo::parsePrecisionConfig(OpAsmParser &parser,
+                                                  ArrayAttr &precisions) {
   // The comma may also introduce the algorithm.
   if (failed(parser.parseOptionalComma())) {
     return success();
   }
   if (failed(parser.parseOptionalKeyword("precision"))) {
-    return parser.emitError(parser.getCurrentLocation(), "expected 'precision'");
+    return parser.emitError(parser.getCurrentLocation(),
+                            "expected 'precision'");
   }
   SmallVector<Attribute> values;
   auto parseOne = [&]() -> ParseResult {
@@ -218,33 +256,68 @@ ParseResult mlir::stablehlo::parsePrecisionConfig(OpAsmParser &parser, ArrayAttr
     }
     std::optional<Precision> precision = symbolizePrecision(keyword);
     if (!precision) {
-      return parser.emitError(location) << "unknown precision '" << keyword << "', expected DEFAULT, HIGH or HIGHEST";
+      return parser.emitError(location)
+             << "unknown precision '" << keyword
+             << "', expected DEFAULT, HIGH or HIGHEST";
     }
     values.push_back(PrecisionAttr::get(parser.getContext(), *precision));
     return success();
   };
-  if (parser.parseEqual() || parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, parseOne)) {
+  if (parser.parseEqual() ||
+      parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, parseOne)) {
     return failure();
   }
   precisions = parser.getBuilder().getArrayAttr(values);
   return success();
 }
 
-void mlir::stablehlo::printPrecisionConfig(OpAsmPrinter &printer, Operation *, ArrayAttr precisions) {
+void mlir::stablehlo::printPrecisionConfig(OpAsmPrinter &printer, Operation *,
+                                           ArrayAttr precisions) {
   if (!precisions || precisions.empty()) {
     return;
   }
   printer << ", precision = [";
   llvm::interleaveComma(precisions.getAsRange<PrecisionAttr>(), printer,
-                        [&](PrecisionAttr precision) { printer << stringifyPrecision(precision.getValue()); });
+                        [&](PrecisionAttr precision) {
+                          printer << stringifyPrecision(precision.getValue());
+                        });
   printer << ']';
 }
 
-ParseResult mlir::stablehlo::parseCallTarget(OpAsmParser &parser, StringAttr &target) {
+ParseResult mlir::stablehlo::parseExponentMantissa(OpAsmParser &parser,
+                                                   IntegerAttr &exponent,
+                                                   IntegerAttr &mantissa) {
+  SMLoc location = parser.getCurrentLocation();
+  StringRef keyword;
+  if (parser.parseKeyword(&keyword)) {
+    return failure();
+  }
+  StringRef rest = keyword;
+  int32_t exponentBits, mantissaBits;
+  if (!rest.consume_front("e") || rest.consumeInteger(10, exponentBits) ||
+      !rest.consume_front("m") || rest.consumeInteger(10, mantissaBits) ||
+      !rest.empty()) {
+    return parser.emitError(location)
+           << "expected a format such as e5m2, got '" << keyword << "'";
+  }
+  exponent = parser.getBuilder().getI32IntegerAttr(exponentBits);
+  mantissa = parser.getBuilder().getI32IntegerAttr(mantissaBits);
+  return success();
+}
+
+void mlir::stablehlo::printExponentMantissa(OpAsmPrinter &printer, Operation *,
+                                            IntegerAttr exponent,
+                                            IntegerAttr mantissa) {
+  printer << 'e' << exponent.getInt() << 'm' << mantissa.getInt();
+}
+
+ParseResult mlir::stablehlo::parseCallTarget(OpAsmParser &parser,
+                                             StringAttr &target) {
   return parser.parseSymbolName(target);
 }
 
-void mlir::stablehlo::printCallTarget(OpAsmPrinter &printer, Operation *, StringAttr target) {
+void mlir::stablehlo::printCallTarget(OpAsmPrinter &printer, Operation *,
+                                      StringAttr target) {
   printer.printSymbolName(target.getValue());
 }
 
@@ -252,9 +325,12 @@ void mlir::stablehlo::printCallTarget(OpAsmPrinter &printer, Operation *, String
 // Attributes
 //===----------------------------------------------------------------------===//
 
-/// < name = [..], name = [..], name = 1 > in any order; what is missing stays as it is.
-static ParseResult parseFields(AsmParser &parser, ArrayRef<std::pair<StringRef, SmallVector<int64_t> *>> lists,
-                               ArrayRef<std::pair<StringRef, int64_t *>> numbers) {
+/// < name = [..], name = [..], name = 1 > in any order; what is missing stays
+/// as it is.
+static ParseResult
+parseFields(AsmParser &parser,
+            ArrayRef<std::pair<StringRef, SmallVector<int64_t> *>> lists,
+            ArrayRef<std::pair<StringRef, int64_t *>> numbers) {
   auto parseField = [&]() -> ParseResult {
     StringRef keyword;
     SMLoc location = parser.getCurrentLocation();
@@ -263,8 +339,10 @@ static ParseResult parseFields(AsmParser &parser, ArrayRef<std::pair<StringRef, 
     }
     for (auto [name, list] : lists) {
       if (name == keyword) {
-        return parser.parseCommaSeparatedList(AsmParser::Delimiter::Square,
-                                              [&, list = list]() { return parser.parseInteger(list->emplace_back()); });
+        return parser.parseCommaSeparatedList(
+            AsmParser::Delimiter::Square, [&, list = list]() {
+              return parser.parseInteger(list->emplace_back());
+            });
       }
     }
     for (auto [name, number] : numbers) {
@@ -274,11 +352,14 @@ static ParseResult parseFields(AsmParser &parser, ArrayRef<std::pair<StringRef, 
     }
     return parser.emitError(location) << "unknown field '" << keyword << "'";
   };
-  return parser.parseCommaSeparatedList(AsmParser::Delimiter::LessGreater, parseField);
+  return parser.parseCommaSeparatedList(AsmParser::Delimiter::LessGreater,
+                                        parseField);
 }
 
-static void printFields(AsmPrinter &printer, ArrayRef<std::pair<StringRef, ArrayRef<int64_t>>> lists,
-                        std::optional<std::pair<StringRef, int64_t>> number = {}) {
+static void
+printFields(AsmPrinter &printer,
+            ArrayRef<std::pair<StringRef, ArrayRef<int64_t>>> lists,
+            std::optional<std::pair<StringRef, int64_t>> number = {}) {
   printer << '<';
   StringRef separator = "";
   for (auto [name, list] : lists) {
@@ -309,10 +390,11 @@ Attribute DotDimensionNumbersAttr::parse(AsmParser &parser, Type) {
 }
 
 void DotDimensionNumbersAttr::print(AsmPrinter &printer) const {
-  printFields(printer, {{"lhs_batching_dimensions", getLhsBatchingDimensions()},
-                        {"rhs_batching_dimensions", getRhsBatchingDimensions()},
-                        {"lhs_contracting_dimensions", getLhsContractingDimensions()},
-                        {"rhs_contracting_dimensions", getRhsContractingDimensions()}});
+  printFields(printer,
+              {{"lhs_batching_dimensions", getLhsBatchingDimensions()},
+               {"rhs_batching_dimensions", getRhsBatchingDimensions()},
+               {"lhs_contracting_dimensions", getLhsContractingDimensions()},
+               {"rhs_contracting_dimensions", getRhsContractingDimensions()}});
 }
 
 Attribute GatherDimensionNumbersAttr::parse(AsmParser &parser, Type) {
@@ -327,26 +409,34 @@ Attribute GatherDimensionNumbersAttr::parse(AsmParser &parser, Type) {
                   {{"index_vector_dim", &indexVectorDim}})) {
     return {};
   }
-  return get(parser.getContext(), offset, collapsed, operandBatching, indicesBatching, map, indexVectorDim);
+  return get(parser.getContext(), offset, collapsed, operandBatching,
+             indicesBatching, map, indexVectorDim);
 }
 
 void GatherDimensionNumbersAttr::print(AsmPrinter &printer) const {
-  printFields(printer,
-              {{"offset_dims", getOffsetDims()},
-               {"collapsed_slice_dims", getCollapsedSliceDims()},
-               {"operand_batching_dims", getOperandBatchingDims()},
-               {"start_indices_batching_dims", getStartIndicesBatchingDims()},
-               {"start_index_map", getStartIndexMap()}},
-              std::pair<StringRef, int64_t>("index_vector_dim", getIndexVectorDim()));
+  printFields(
+      printer,
+      {{"offset_dims", getOffsetDims()},
+       {"collapsed_slice_dims", getCollapsedSliceDims()},
+       {"operand_batching_dims", getOperandBatchingDims()},
+       {"start_indices_batching_dims", getStartIndicesBatchingDims()},
+       {"start_index_map", getStartIndexMap()}},
+      std::pair<StringRef, int64_t>("index_vector_dim", getIndexVectorDim()));
 }
 
 //===----------------------------------------------------------------------===//
 // constant, reduce
 //===----------------------------------------------------------------------===//
 
+void ConstantOp::getAsmResultNames(OpAsmSetValueNameFn setName) {
+  bool isInteger = isa<IntegerType>(getValue().getShapedType().getElementType());
+  setName(getOutput(), isInteger ? "c" : "cst");
+}
+
 ParseResult ConstantOp::parse(OpAsmParser &parser, OperationState &result) {
   ElementsAttr value;
-  if (parser.parseOptionalAttrDict(result.attributes) || parser.parseAttribute(value, "value", result.attributes)) {
+  if (parser.parseOptionalAttrDict(result.attributes) ||
+      parser.parseAttribute(value, "value", result.attributes)) {
     return failure();
   }
   result.addTypes(value.getShapedType());
@@ -359,14 +449,16 @@ void ConstantOp::print(OpAsmPrinter &printer) {
 }
 
 /// (%x init: %c), (%y init: %d) applies op across dimensions = [..] : type
-/// or: across dimensions = [..] : type reducer(%a: t, %b: t) (%c: u, %d: u) { ... }
+/// or: across dimensions = [..] : type reducer(%a: t, %b: t) (%c: u, %d: u) {
+/// ... }
 ParseResult ReduceOp::parse(OpAsmParser &parser, OperationState &result) {
   SmallVector<OpAsmParser::UnresolvedOperand> operands, inits;
   SMLoc location = parser.getCurrentLocation();
   auto parsePair = [&]() -> ParseResult {
-    return failure(parser.parseLParen() || parser.parseOperand(operands.emplace_back()) ||
-                   parser.parseKeyword("init") || parser.parseColon() || parser.parseOperand(inits.emplace_back()) ||
-                   parser.parseRParen());
+    return failure(
+        parser.parseLParen() || parser.parseOperand(operands.emplace_back()) ||
+        parser.parseKeyword("init") || parser.parseColon() ||
+        parser.parseOperand(inits.emplace_back()) || parser.parseRParen());
   };
   if (parser.parseCommaSeparatedList(parsePair)) {
     return failure();
@@ -384,13 +476,17 @@ ParseResult ReduceOp::parse(OpAsmParser &parser, OperationState &result) {
   }
   SmallVector<int64_t> dimensions;
   FunctionType type;
-  if (parser.parseKeyword("across") || parser.parseKeyword("dimensions") || parser.parseEqual() ||
-      parser.parseCommaSeparatedList(AsmParser::Delimiter::Square,
-                                     [&]() { return parser.parseInteger(dimensions.emplace_back()); }) ||
-      parser.parseOptionalAttrDict(result.attributes) || parser.parseColon() || parser.parseType(type)) {
+  if (parser.parseKeyword("across") || parser.parseKeyword("dimensions") ||
+      parser.parseEqual() ||
+      parser.parseCommaSeparatedList(
+          AsmParser::Delimiter::Square,
+          [&]() { return parser.parseInteger(dimensions.emplace_back()); }) ||
+      parser.parseOptionalAttrDict(result.attributes) || parser.parseColon() ||
+      parser.parseType(type)) {
     return failure();
   }
-  if (parser.resolveOperands(operands, type.getInputs(), location, result.operands)) {
+  if (parser.resolveOperands(operands, type.getInputs(), location,
+                             result.operands)) {
     return failure();
   }
   result.addTypes(type.getResults());
@@ -399,7 +495,8 @@ ParseResult ReduceOp::parse(OpAsmParser &parser, OperationState &result) {
   size_t count = inits.size();
   if (!applied.empty()) {
     if (count != 1) {
-      return parser.emitError(location, "'applies' takes one input and its initial value");
+      return parser.emitError(
+          location, "'applies' takes one input and its initial value");
     }
     auto input = dyn_cast<RankedTensorType>(type.getInput(1));
     if (!input) {
@@ -407,7 +504,8 @@ ParseResult ReduceOp::parse(OpAsmParser &parser, OperationState &result) {
     }
     bodyLocation = parser.getEncodedSourceLoc(location);
     OpBuilder regionBuilder(builder.getContext());
-    Block *block = regionBuilder.createBlock(body, {}, {input, input}, {bodyLocation, bodyLocation});
+    Block *block = regionBuilder.createBlock(body, {}, {input, input},
+                                             {bodyLocation, bodyLocation});
     OperationState state(bodyLocation, applied);
     state.addOperands(block->getArguments());
     state.addTypes(input);
@@ -418,11 +516,14 @@ ParseResult ReduceOp::parse(OpAsmParser &parser, OperationState &result) {
   if (parser.parseKeyword("reducer")) {
     return failure();
   }
-  // The arguments are printed in pairs (accumulator i, element i); the block takes accumulators first.
+  // The arguments are printed in pairs (accumulator i, element i); the block
+  // takes accumulators first.
   SmallVector<OpAsmParser::Argument> accumulators, elements;
   for (size_t i = 0; i < count; ++i) {
-    if (parser.parseLParen() || parser.parseArgument(accumulators.emplace_back(), /*allowType=*/true) ||
-        parser.parseComma() || parser.parseArgument(elements.emplace_back(), /*allowType=*/true) ||
+    if (parser.parseLParen() ||
+        parser.parseArgument(accumulators.emplace_back(), /*allowType=*/true) ||
+        parser.parseComma() ||
+        parser.parseArgument(elements.emplace_back(), /*allowType=*/true) ||
         parser.parseRParen()) {
       return failure();
     }
@@ -435,12 +536,17 @@ void ReduceOp::print(OpAsmPrinter &printer) {
   printer << '(';
   llvm::interleave(
       llvm::zip(getInputs(), getInitValues()),
-      [&](auto pair) { printer << std::get<0>(pair) << " init: " << std::get<1>(pair); },
+      [&](auto pair) {
+        printer << std::get<0>(pair) << " init: " << std::get<1>(pair);
+      },
       [&]() { printer << "), ("; });
   printer << ')';
-  Operation *applied = getInputs().size() == 1 ? getReducerOp(getBody()) : nullptr;
-  // Only an operation without attributes and in argument order can be named alone.
-  bool compact = applied && applied->getAttrs().empty() &&
+  Operation *applied =
+      getInputs().size() == 1 ? getReducerOp(getBody()) : nullptr;
+  // Only an operation without attributes and in argument order can be named
+  // alone.
+  bool compact = applied && applied->hasTrait<OpTrait::IsCommutative>() &&
+                 applied->getAttrs().empty() &&
                  llvm::equal(applied->getOperands(), getBody().getArguments());
   if (compact) {
     printer << " applies ";
@@ -479,8 +585,10 @@ Operation *mlir::stablehlo::getReducerOp(Region &body) {
   }
   Operation *op = &block.front();
   bool joins = op->getNumOperands() == 2 && op->getNumResults() == 1 &&
-               ((op->getOperand(0) == block.getArgument(0) && op->getOperand(1) == block.getArgument(1)) ||
-                (op->getOperand(0) == block.getArgument(1) && op->getOperand(1) == block.getArgument(0)));
+               ((op->getOperand(0) == block.getArgument(0) &&
+                 op->getOperand(1) == block.getArgument(1)) ||
+                (op->getOperand(0) == block.getArgument(1) &&
+                 op->getOperand(1) == block.getArgument(0)));
   bool returned = block.getTerminator()->getNumOperands() == 1 &&
                   block.getTerminator()->getOperand(0) == op->getResult(0);
   return joins && returned ? op : nullptr;

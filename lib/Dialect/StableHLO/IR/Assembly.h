@@ -1,4 +1,5 @@
-//===- Assembly.h - Directives of the published text format ------*- C++ -*-===//
+//===- Assembly.h - Directives of the published text format ------*- C++
+//-*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef STEELYARD_LIB_DIALECT_STABLEHLO_IR_ASSEMBLY_H
@@ -9,56 +10,82 @@
 namespace mlir::stablehlo {
 
 /// One type if all are the same, else a function type.
-ParseResult parseSameTypes(OpAsmParser &parser, ArrayRef<Type *> operands, Type &result);
+ParseResult parseSameTypes(OpAsmParser &parser, ArrayRef<Type *> operands,
+                           Type &result);
 void printSameTypes(OpAsmPrinter &printer, TypeRange operands, Type result);
 
-inline ParseResult parseSameType(OpAsmParser &parser, Type &operand, Type &result) {
+inline ParseResult parseSameType(OpAsmParser &parser, Type &operand,
+                                 Type &result) {
   return parseSameTypes(parser, {&operand}, result);
 }
-inline void printSameType(OpAsmPrinter &printer, Operation *, Type operand, Type result) {
+inline void printSameType(OpAsmPrinter &printer, Operation *, Type operand,
+                          Type result) {
   printSameTypes(printer, {operand}, result);
 }
-inline ParseResult parseSameType(OpAsmParser &parser, Type &lhs, Type &rhs, Type &result) {
+inline ParseResult parseSameType(OpAsmParser &parser, Type &lhs, Type &rhs,
+                                 Type &result) {
   return parseSameTypes(parser, {&lhs, &rhs}, result);
 }
-inline void printSameType(OpAsmPrinter &printer, Operation *, Type lhs, Type rhs, Type result) {
+inline void printSameType(OpAsmPrinter &printer, Operation *, Type lhs,
+                          Type rhs, Type result) {
   printSameTypes(printer, {lhs, rhs}, result);
 }
-inline ParseResult parseSameType(OpAsmParser &parser, Type &a, Type &b, Type &c, Type &result) {
+inline ParseResult parseSameType(OpAsmParser &parser, Type &a, Type &b, Type &c,
+                                 Type &result) {
   return parseSameTypes(parser, {&a, &b, &c}, result);
 }
-inline void printSameType(OpAsmPrinter &printer, Operation *, Type a, Type b, Type c, Type result) {
+inline void printSameType(OpAsmPrinter &printer, Operation *, Type a, Type b,
+                          Type c, Type result) {
   printSameTypes(printer, {a, b, c}, result);
 }
 
 /// pred-type, value-type; or a function type.
-ParseResult parseSelectType(OpAsmParser &parser, Type &pred, Type &onTrue, Type &onFalse, Type &result);
-void printSelectType(OpAsmPrinter &printer, Operation *, Type pred, Type onTrue, Type onFalse, Type result);
+ParseResult parseSelectType(OpAsmParser &parser, Type &pred, Type &onTrue,
+                            Type &onFalse, Type &result);
+void printSelectType(OpAsmPrinter &printer, Operation *, Type pred, Type onTrue,
+                     Type onFalse, Type result);
 
-ParseResult parsePairwiseSameType(OpAsmParser &parser, SmallVectorImpl<Type> &operands, SmallVectorImpl<Type> &results);
-void printPairwiseSameType(OpAsmPrinter &printer, Operation *, TypeRange operands, TypeRange results);
+ParseResult parsePairwiseSameType(OpAsmParser &parser,
+                                  SmallVectorImpl<Type> &operands,
+                                  SmallVectorImpl<Type> &results);
+void printPairwiseSameType(OpAsmPrinter &printer, Operation *,
+                           TypeRange operands, TypeRange results);
 
 /// An i64 attribute as a bare integer.
 ParseResult parseInteger(OpAsmParser &parser, IntegerAttr &value);
 void printInteger(OpAsmPrinter &printer, Operation *, IntegerAttr value);
 
 /// [start:limit(:stride)?, ...]
-ParseResult parseSliceRanges(OpAsmParser &parser, DenseI64ArrayAttr &start, DenseI64ArrayAttr &limit,
+ParseResult parseSliceRanges(OpAsmParser &parser, DenseI64ArrayAttr &start,
+                             DenseI64ArrayAttr &limit,
                              DenseI64ArrayAttr &strides);
-void printSliceRanges(OpAsmPrinter &printer, Operation *, DenseI64ArrayAttr start, DenseI64ArrayAttr limit,
+void printSliceRanges(OpAsmPrinter &printer, Operation *,
+                      DenseI64ArrayAttr start, DenseI64ArrayAttr limit,
                       DenseI64ArrayAttr strides);
 
 /// %a, %b, (the comma before what follows included)
-ParseResult parseOperandList(OpAsmParser &parser, SmallVectorImpl<OpAsmParser::UnresolvedOperand> &operands);
-void printOperandList(OpAsmPrinter &printer, Operation *, OperandRange operands);
+ParseResult
+parseOperandList(OpAsmParser &parser,
+                 SmallVectorImpl<OpAsmParser::UnresolvedOperand> &operands);
+void printOperandList(OpAsmPrinter &printer, Operation *,
+                      OperandRange operands);
 
 /// (batching_dims = [0] x [0], )? contracting_dims = [2] x [1]
-ParseResult parseDotDimensionNumbers(OpAsmParser &parser, DotDimensionNumbersAttr &numbers);
-void printDotDimensionNumbers(OpAsmPrinter &printer, Operation *, DotDimensionNumbersAttr numbers);
+ParseResult parseDotDimensionNumbers(OpAsmParser &parser,
+                                     DotDimensionNumbersAttr &numbers);
+void printDotDimensionNumbers(OpAsmPrinter &printer, Operation *,
+                              DotDimensionNumbersAttr numbers);
 
 /// (, precision = [DEFAULT, DEFAULT])?
 ParseResult parsePrecisionConfig(OpAsmParser &parser, ArrayAttr &precisions);
-void printPrecisionConfig(OpAsmPrinter &printer, Operation *, ArrayAttr precisions);
+void printPrecisionConfig(OpAsmPrinter &printer, Operation *,
+                          ArrayAttr precisions);
+
+/// e5m2, printed without a space: exponent and mantissa bits
+ParseResult parseExponentMantissa(OpAsmParser &parser, IntegerAttr &exponent,
+                                  IntegerAttr &mantissa);
+void printExponentMantissa(OpAsmPrinter &printer, Operation *,
+                           IntegerAttr exponent, IntegerAttr mantissa);
 
 /// @target
 ParseResult parseCallTarget(OpAsmParser &parser, StringAttr &target);

@@ -1,4 +1,5 @@
-//===- Fold.cpp - What folds without rounding ---------------------*- C++ -*-===//
+//===- Fold.cpp - What folds without rounding ---------------------*- C++
+//-*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
@@ -19,18 +20,22 @@ static Attribute splatAs(Attribute attribute, Type type) {
 OpFoldResult ConstantOp::fold(FoldAdaptor) { return getValue(); }
 
 OpFoldResult ConvertOp::fold(FoldAdaptor) {
-  return getOperand().getType() == getType() ? OpFoldResult(getOperand()) : OpFoldResult();
+  return getOperand().getType() == getType() ? OpFoldResult(getOperand())
+                                             : OpFoldResult();
 }
 
 OpFoldResult SelectOp::fold(FoldAdaptor adaptor) {
   if (auto pred = dyn_cast_or_null<SplatElementsAttr>(adaptor.getPred())) {
     return pred.getSplatValue<bool>() ? getOnTrue() : getOnFalse();
   }
-  return getOnTrue() == getOnFalse() ? OpFoldResult(getOnTrue()) : OpFoldResult();
+  return getOnTrue() == getOnFalse() ? OpFoldResult(getOnTrue())
+                                     : OpFoldResult();
 }
 
 OpFoldResult BroadcastInDimOp::fold(FoldAdaptor adaptor) {
-  bool inOrder = llvm::equal(getBroadcastDimensions(), llvm::seq<int64_t>(0, getBroadcastDimensions().size()));
+  bool inOrder =
+      llvm::equal(getBroadcastDimensions(),
+                  llvm::seq<int64_t>(0, getBroadcastDimensions().size()));
   if (getOperand().getType() == getType() && inOrder) {
     return getOperand();
   }
@@ -45,14 +50,16 @@ OpFoldResult ReshapeOp::fold(FoldAdaptor adaptor) {
     getOperandMutable().assign(inner.getOperand());
     return getResult();
   }
-  if (auto elements = dyn_cast_or_null<DenseElementsAttr>(adaptor.getOperand())) {
+  if (auto elements =
+          dyn_cast_or_null<DenseElementsAttr>(adaptor.getOperand())) {
     return elements.reshape(cast<ShapedType>(getType()));
   }
   return {};
 }
 
 OpFoldResult TransposeOp::fold(FoldAdaptor adaptor) {
-  if (llvm::equal(getPermutation(), llvm::seq<int64_t>(0, getPermutation().size()))) {
+  if (llvm::equal(getPermutation(),
+                  llvm::seq<int64_t>(0, getPermutation().size()))) {
     return getOperand();
   }
   return splatAs(adaptor.getOperand(), getType());

@@ -1,10 +1,11 @@
-//===- OpDefinitions.cpp - What ODS generates of the operations ---*- C++ -*-===//
+//===- OpDefinitions.cpp - What ODS generates of the operations ---*- C++
+//-*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "Assembly.h"
-
 #include "mlir/IR/Builders.h"
+
+#include "Assembly.h"
 
 using namespace mlir;
 using namespace mlir::stablehlo;

@@ -9,6 +9,7 @@
 include "mlir/IR/OpBase.td"
 include "mlir/IR/AttrTypeBase.td"
 include "mlir/IR/EnumAttr.td"
+include "mlir/IR/OpAsmInterface.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
@@ -29,10 +30,16 @@ class StableHLO_Op<string mnemonic, list<Trait> traits = []> : Op<StableHLO_Dial
 def StableHLO_Int : AnyTypeOf<[AnySignlessInteger, AnyUnsignedInteger], "integer">;
 def StableHLO_Complex : Complex<AnyTypeOf<[F32, F64]>>;
 def StableHLO_Element : AnyTypeOf<[AnySignlessInteger, AnyUnsignedInteger, AnyFloat, StableHLO_Complex], "element">;
-def StableHLO_Tensor : RankedTensorOf<[StableHLO_Element], [], "tensor">;
-def StableHLO_IntTensor : RankedTensorOf<[AnySignlessInteger, AnyUnsignedInteger], [], "integer or boolean tensor">;
-def StableHLO_PredTensor : RankedTensorOf<[I1], [], "boolean tensor">;
-def StableHLO_FloatTensor : RankedTensorOf<[AnyFloat, StableHLO_Complex], [], "float or complex tensor">;
-def StableHLO_NumberTensor : RankedTensorOf<[AnySignlessInteger, AnyUnsignedInteger, AnyFloat, StableHLO_Complex], [], "tensor of numbers">;
+/// Shapes are static everywhere: a tensor<?xf32> is an error of the first operation that meets it.
+class StableHLO_TensorOf<list<Type> elements, string what>
+    : RankedTensorOf<elements, [HasStaticShapePred], what # " of static shape">;
+
+def StableHLO_Tensor : StableHLO_TensorOf<[StableHLO_Element], "tensor">;
+def StableHLO_IntTensor : StableHLO_TensorOf<[AnySignlessInteger, AnyUnsignedInteger], "integer or boolean tensor">;
+def StableHLO_PredTensor : StableHLO_TensorOf<[I1], "boolean tensor">;
+def StableHLO_RealTensor : StableHLO_TensorOf<[AnyFloat], "float tensor">;
+def StableHLO_FloatTensor : StableHLO_TensorOf<[AnyFloat, StableHLO_Complex], "float or complex tensor">;
+def StableHLO_NumberTensor
+    : StableHLO_TensorOf<[AnySignlessInteger, AnyUnsignedInteger, AnyFloat, StableHLO_Complex], "tensor of numbers">;
 
 #endif // STEELYARD_DIALECT_STABLEHLO_IR_BASE

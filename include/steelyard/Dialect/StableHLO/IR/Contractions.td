@@ -18,9 +18,11 @@ def StableHLO_DotGeneralOp : StableHLO_Op<"dot_general", [Pure]> {
                        OptionalAttr<StableHLO_DotAlgorithm>:$algorithm);
   let results = (outs StableHLO_Tensor:$result);
   let assemblyFormat = [{
-    $lhs `,` $rhs `,` custom<DotDimensionNumbers>($dot_dimension_numbers) custom<PrecisionConfig>($precision_config)
+    $lhs `,` $rhs `,` custom<DotDimensionNumbers>($dot_dimension_numbers) `` custom<PrecisionConfig>($precision_config)
     (`,` `algorithm` `=` $algorithm^)? attr-dict `:` functional-type(operands, results)
   }];
+  let builders = [OpBuilder<(ins "::mlir::Value":$lhs, "::mlir::Value":$rhs, "DotDimensionNumbersAttr":$numbers,
+                                 "::mlir::Type":$elementType)>];
   let hasVerifier = 1;
 }
 

@@ -6,6 +6,7 @@
 #define STEELYARD_DIALECT_STABLEHLO_IR_CONTROLFLOW
 
 include "steelyard/Dialect/StableHLO/IR/Attributes.td"
+include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/ControlFlowInterfaces.td"
 
 def StableHLO_ReturnOp : StableHLO_Op<"return", [Pure, ReturnLike, Terminator]> {
@@ -33,6 +34,15 @@ def StableHLO_CustomCallOp : StableHLO_Op<"custom_call", []> {
   let assemblyFormat = [{
     custom<CallTarget>($call_target_name) `(` $inputs `)` attr-dict `:` functional-type(operands, results)
   }];
+}
+
+def StableHLO_CompositeOp : StableHLO_Op<"composite", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "a named operation with a function that computes the same";
+  let arguments = (ins Variadic<AnyType>:$inputs, StrAttr:$name,
+                       DefaultValuedOptionalAttr<DictionaryAttr, "::llvm::ArrayRef<::mlir::NamedAttribute>()">:$composite_attributes,
+                       FlatSymbolRefAttr:$decomposition, DefaultValuedOptionalAttr<I32Attr, "0">:$version);
+  let results = (outs Variadic<AnyType>);
+  let assemblyFormat = "$name $inputs attr-dict `:` functional-type(operands, results)";
 }
 
 #endif // STEELYARD_DIALECT_STABLEHLO_IR_CONTROLFLOW

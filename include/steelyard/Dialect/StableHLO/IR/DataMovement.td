@@ -7,7 +7,8 @@
 
 include "steelyard/Dialect/StableHLO/IR/Attributes.td"
 
-def StableHLO_ConstantOp : StableHLO_Op<"constant", [Pure, ConstantLike]> {
+def StableHLO_ConstantOp
+    : StableHLO_Op<"constant", [Pure, ConstantLike, DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>]> {
   let summary = "a constant tensor";
   let arguments = (ins ElementsAttr:$value);
   let results = (outs StableHLO_Tensor:$output);
@@ -45,16 +46,15 @@ def StableHLO_ReshapeOp : StableHLO_Op<"reshape", [Pure]> {
   let hasFolder = 1;
 }
 
-def StableHLO_TransposeOp : StableHLO_Op<"transpose", [Pure]> {
+def StableHLO_TransposeOp : StableHLO_Op<"transpose", [Pure, InferTypeOpAdaptor]> {
   let summary = "permutes dimensions";
   let arguments = (ins StableHLO_Tensor:$operand, DenseI64ArrayAttr:$permutation);
   let results = (outs StableHLO_Tensor:$result);
   let assemblyFormat = "$operand `,` `dims` `=` $permutation attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
   let hasFolder = 1;
 }
 
-def StableHLO_SliceOp : StableHLO_Op<"slice", [Pure]> {
+def StableHLO_SliceOp : StableHLO_Op<"slice", [Pure, InferTypeOpAdaptor]> {
   let summary = "a rectangle with strides";
   let arguments = (ins StableHLO_Tensor:$operand, DenseI64ArrayAttr:$start_indices,
                        DenseI64ArrayAttr:$limit_indices, DenseI64ArrayAttr:$strides);
@@ -62,19 +62,17 @@ def StableHLO_SliceOp : StableHLO_Op<"slice", [Pure]> {
   let assemblyFormat = [{
     $operand custom<SliceRanges>($start_indices, $limit_indices, $strides) attr-dict `:` functional-type(operands, results)
   }];
-  let hasVerifier = 1;
   let hasFolder = 1;
 }
 
-def StableHLO_ConcatenateOp : StableHLO_Op<"concatenate", [Pure]> {
+def StableHLO_ConcatenateOp : StableHLO_Op<"concatenate", [Pure, InferTypeOpAdaptor]> {
   let summary = "joins tensors along a dimension";
   let arguments = (ins Variadic<StableHLO_Tensor>:$inputs, I64Attr:$dimension);
   let results = (outs StableHLO_Tensor:$result);
   let assemblyFormat = "custom<OperandList>($inputs) `dim` `=` custom<Integer>($dimension) attr-dict `:` functional-type(operands, results)";
-  let hasVerifier = 1;
 }
 
-def StableHLO_PadOp : StableHLO_Op<"pad", [Pure]> {
+def StableHLO_PadOp : StableHLO_Op<"pad", [Pure, InferTypeOpAdaptor]> {
   let summary = "surrounds, and spaces, elements with a padding value";
   let arguments = (ins StableHLO_Tensor:$operand, StableHLO_Tensor:$padding_value,
                        DenseI64ArrayAttr:$edge_padding_low, DenseI64ArrayAttr:$edge_padding_high,
@@ -84,7 +82,6 @@ def StableHLO_PadOp : StableHLO_Op<"pad", [Pure]> {
     $operand `,` $padding_value `,` `low` `=` $edge_padding_low `,` `high` `=` $edge_padding_high `,`
     `interior` `=` $interior_padding attr-dict `:` functional-type(operands, results)
   }];
-  let hasVerifier = 1;
 }
 
 def StableHLO_ReverseOp : StableHLO_Op<"reverse", [Pure, SameOperandsAndResultType]> {
@@ -95,13 +92,31 @@ def StableHLO_ReverseOp : StableHLO_Op<"reverse", [Pure, SameOperandsAndResultTy
   let hasVerifier = 1;
 }
 
-def StableHLO_GatherOp : StableHLO_Op<"gather", [Pure]> {
+def StableHLO_GatherOp : StableHLO_Op<"gather", [Pure, InferTypeOpAdaptor]> {
   let summary = "slices of the operand at computed, clamped start indices";
   let arguments = (ins StableHLO_Tensor:$operand, StableHLO_IntTensor:$start_indices,
                        StableHLO_GatherDimensionNumbers:$dimension_numbers, DenseI64ArrayAttr:$slice_sizes,
                        DefaultValuedOptionalAttr<BoolAttr, "false">:$indices_are_sorted);
   let results = (outs StableHLO_Tensor:$result);
-  let hasVerifier = 1;
+}
+
+def StableHLO_DynamicSliceOp : StableHLO_Op<"dynamic_slice", [Pure, InferTypeOpAdaptor]> {
+  let summary = "a rectangle at computed, clamped start indices";
+  let arguments = (ins StableHLO_Tensor:$operand, Variadic<StableHLO_IntTensor>:$start_indices,
+                       DenseI64ArrayAttr:$slice_sizes);
+  let results = (outs StableHLO_Tensor:$result);
+  let assemblyFormat = [{
+    $operand `,` custom<OperandList>($start_indices) `sizes` `=` $slice_sizes attr-dict `:`
+    functional-type(operands, results)
+  }];
+}
+
+def StableHLO_DynamicUpdateSliceOp : StableHLO_Op<"dynamic_update_slice", [Pure, InferTypeOpAdaptor]> {
+  let summary = "the operand with a rectangle at computed, clamped start indices replaced";
+  let arguments = (ins StableHLO_Tensor:$operand, StableHLO_Tensor:$update,
+                       Variadic<StableHLO_IntTensor>:$start_indices);
+  let results = (outs StableHLO_Tensor:$result);
+  let assemblyFormat = "operands attr-dict `:` functional-type(operands, results)";
 }
 
 #endif // STEELYARD_DIALECT_STABLEHLO_IR_DATAMOVEMENT

@@ -62,9 +62,9 @@ def StableHLO_ShiftLeftOp : StableHLO_BinaryOp<"shift_left", "lhs × 2^rhs; 0 fr
 def StableHLO_ShiftRightLogicalOp : StableHLO_BinaryOp<"shift_right_logical", "logical shift", StableHLO_IntTensor>;
 def StableHLO_ShiftRightArithmeticOp : StableHLO_BinaryOp<"shift_right_arithmetic", "arithmetic shift", StableHLO_IntTensor>;
 
-def StableHLO_IsFiniteOp : StableHLO_Op<"is_finite", [Pure, Elementwise, SameOperandsAndResultShape]> {
+def StableHLO_IsFiniteOp : StableHLO_Op<"is_finite", [Pure, Elementwise, SameOperandsAndResultShape, InferTypeOpAdaptor]> {
   let summary = "neither infinite nor NaN";
-  let arguments = (ins StableHLO_FloatTensor:$x);
+  let arguments = (ins StableHLO_RealTensor:$x);
   let results = (outs StableHLO_PredTensor:$y);
   let assemblyFormat = "$x attr-dict `:` functional-type(operands, results)";
 }
@@ -90,7 +90,7 @@ def StableHLO_BitcastConvertOp : StableHLO_Op<"bitcast_convert", [Pure]> {
   let hasVerifier = 1;
 }
 
-def StableHLO_CompareOp : StableHLO_Op<"compare", [Pure, Elementwise, SameTypeOperands, SameOperandsAndResultShape]> {
+def StableHLO_CompareOp : StableHLO_Op<"compare", [Pure, Elementwise, SameTypeOperands, SameOperandsAndResultShape, InferTypeOpAdaptor]> {
   let summary = "elementwise comparison";
   let arguments = (ins StableHLO_Tensor:$lhs, StableHLO_Tensor:$rhs,
                        StableHLO_ComparisonDirectionAttr:$comparison_direction,
@@ -113,11 +113,22 @@ def StableHLO_SelectOp : StableHLO_Op<"select", [Pure, Elementwise, AllTypesMatc
   let hasFolder = 1;
 }
 
-def StableHLO_ClampOp : StableHLO_Op<"clamp", [Pure]> {
+def StableHLO_ClampOp : StableHLO_Op<"clamp", [Pure, InferTypeOpAdaptor]> {
   let summary = "min(max(operand, min), max); the bounds have the operand's shape or rank 0";
   let arguments = (ins StableHLO_Tensor:$min, StableHLO_Tensor:$operand, StableHLO_Tensor:$max);
   let results = (outs StableHLO_Tensor:$result);
   let assemblyFormat = "$min `,` $operand `,` $max attr-dict `:` custom<SameType>(type($min), type($operand), type($max), type($result))";
+}
+
+def StableHLO_ReducePrecisionOp
+    : StableHLO_Op<"reduce_precision", [Pure, Elementwise, SameOperandsAndResultType]> {
+  let summary = "rounds to fewer exponent and significand bits, and keeps the type";
+  let arguments = (ins StableHLO_RealTensor:$operand, I32Attr:$exponent_bits, I32Attr:$mantissa_bits);
+  let results = (outs StableHLO_RealTensor:$output);
+  let assemblyFormat = [{
+    $operand `,` `format` `=` custom<ExponentMantissa>($exponent_bits, $mantissa_bits) attr-dict `:`
+    custom<SameType>(type($operand), type($output))
+  }];
   let hasVerifier = 1;
 }
 

@@ -7,7 +7,7 @@
 
 include "steelyard/Dialect/StableHLO/IR/Attributes.td"
 
-def StableHLO_ReduceOp : StableHLO_Op<"reduce", [Pure, SameVariadicOperandSize, SingleBlockImplicitTerminator<"ReturnOp">]> {
+def StableHLO_ReduceOp : StableHLO_Op<"reduce", [RecursiveMemoryEffects, RecursivelySpeculatable, SameVariadicOperandSize, InferTypeOpAdaptor, SingleBlockImplicitTerminator<"ReturnOp">]> {
   let summary = "joins the elements along dimensions by a computation";
   let description = [{
     The order in which elements are joined is not specified.
@@ -17,7 +17,7 @@ def StableHLO_ReduceOp : StableHLO_Op<"reduce", [Pure, SameVariadicOperandSize, 
   let results = (outs Variadic<StableHLO_Tensor>);
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
-  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
 }
 
 #endif // STEELYARD_DIALECT_STABLEHLO_IR_REDUCTIONS

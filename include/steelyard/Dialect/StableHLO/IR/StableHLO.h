@@ -4,17 +4,18 @@
 #ifndef STEELYARD_DIALECT_STABLEHLO_IR_STABLEHLO_H
 #define STEELYARD_DIALECT_STABLEHLO_IR_STABLEHLO_H
 
+#include "steelyard/Dialect/StableHLO/IR/Dialect.h.inc"
+#include "steelyard/Dialect/StableHLO/IR/Enums.h.inc"
+
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Dialect.h"
 #include "mlir/IR/OpDefinition.h"
 #include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/SymbolTable.h"
 #include "mlir/Interfaces/ControlFlowInterfaces.h"
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
-
-#include "steelyard/Dialect/StableHLO/IR/Dialect.h.inc"
-#include "steelyard/Dialect/StableHLO/IR/Enums.h.inc"
 
 #define GET_ATTRDEF_CLASSES
 #include "steelyard/Dialect/StableHLO/IR/Attributes.h.inc"
@@ -24,7 +25,8 @@
 
 namespace mlir::stablehlo {
 
-/// The single operation that joins two elements in a reducer's body, if that is all it does; else null.
+/// The single operation that joins two elements in a reducer's body, if that is
+/// all it does; else null.
 Operation *getReducerOp(Region &body);
 
 } // namespace mlir::stablehlo

@@ -1,0 +1,168 @@
+//===- Verify.cpp - Constraints beyond inferred types --*- C++ -*-===//
+// Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "steelyard/Dialect/StableHLO/IR/TypeInference.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Builders.h"
+
+using namespace mlir;
+using namespace mlir::stablehlo;
+
+static RankedTensorType tensorType(Value value) {
+  return cast<RankedTensorType>(value.getType());
+}
+
+LogicalResult ConstantOp::verify() {
+  if (getValue().getShapedType() != getOutput().getType()) { // (C1)
+    return emitOpError() << "the value has type " << getValue().getShapedType();
+  }
+  return success();
+}
+
+LogicalResult IotaOp::verify() {
+  RankedTensorType type = tensorType(getOutput());
+  int64_t dim = getIotaDimension();
+  if (dim < 0 || dim >= type.getRank()) { // (C1)
+    return emitOpError() << "dimension " << dim << " is out of range for rank "
+                         << type.getRank();
+  }
+  if (type.getElementType().isInteger(1)) { // (I1) excludes booleans
+    return emitOpError("counts in numbers, not in booleans");
+  }
+  return success();
+}
+
+LogicalResult BroadcastInDimOp::verify() {
+  RankedTensorType from = tensorType(getOperand()),
+                   to = tensorType(getResult());
+  ArrayRef<int64_t> dims = getBroadcastDimensions();
+  if (from.getElementType() != to.getElementType()) { // (C1)
+    return emitOpError() << "changes the element type from "
+                         << from.getElementType() << " to "
+                         << to.getElementType();
+  }
+  if (static_cast<int64_t>(dims.size()) != from.getRank()) { // (C2)
+    return emitOpError() << "names " << dims.size()
+                         << " dimension(s) for an operand of rank "
+                         << from.getRank();
+  }
+  if (failed(verifyDimensions(getLoc(), "broadcast_in_dim: dimension", dims,
+                              to.getRank()))) { // (C3), (C4)
+    return failure();
+  }
+  for (auto [index, dim] : llvm::enumerate(dims)) { // (C5)
+    if (from.getDimSize(index) != 1 &&
+        from.getDimSize(index) != to.getDimSize(dim)) {
+      return emitOpError() << "operand dimension " << index << " of size "
+                           << from.getDimSize(index)
+                           << " does not broadcast to size "
+                           << to.getDimSize(dim);
+    }
+  }
+  return success();
+}
+
+LogicalResult ReshapeOp::verify() {
+  RankedTensorType from = tensorType(getOperand()),
+                   to = tensorType(getResult());
+  if (from.getElementType() != to.getElementType()) { // (C1)
+    return emitOpError() << "changes the element type from "
+                         << from.getElementType() << " to "
+                         << to.getElementType();
+  }
+  if (from.getNumElements() != to.getNumElements()) { // (C2)
+    return emitOpError() << "has " << from.getNumElements()
+                         << " element(s) before and " << to.getNumElements()
+                         << " after";
+  }
+  return success();
+}
+
+LogicalResult ReverseOp::verify() {
+  return verifyDimensions(getLoc(), "reverse: dimension", getDimensions(),
+                          tensorType(getOperand()).getRank()); // (C2), (C3)
+}
+
+LogicalResult DotGeneralOp::verify() {
+  RankedTensorType result = tensorType(getResult());
+  FailureOr<RankedTensorType> expected =
+      inferDotGeneral(getLoc(), tensorType(getLhs()), tensorType(getRhs()),
+                      getDotDimensionNumbers(), result.getElementType());
+  if (failed(expected)) {
+    return failure();
+  }
+  if (*expected != result) { // (C12)
+    return emitOpError() << "the result's type should be " << *expected
+                         << ", got " << result;
+  }
+  if (std::optional<ArrayAttr> precisions = getPrecisionConfig();
+      precisions && !precisions->empty() && precisions->size() != 2) { // (C11)
+    return emitOpError() << "has " << precisions->size()
+                         << " precision(s) for two operands";
+  }
+  return success();
+}
+
+/// The computation is (E..., E...) -> E... over elements of rank 0, E being the
+/// result's element types.
+LogicalResult ReduceOp::verifyRegions() { // (C6)
+  Block &body = getBody().front();
+  size_t count = getInputs().size();
+  if (body.getNumArguments() != 2 * count) {
+    return emitOpError() << "the computation takes " << 2 * count
+                         << " arguments, not " << body.getNumArguments();
+  }
+  auto terminator = dyn_cast<ReturnOp>(body.getTerminator());
+  if (!terminator || terminator.getNumOperands() != count) {
+    return emitOpError() << "the computation returns " << count
+                         << " value(s) by stablehlo.return";
+  }
+  for (size_t i = 0; i < count; ++i) {
+    auto expected =
+        RankedTensorType::get({}, tensorType(getResult(i)).getElementType());
+    for (Type type :
+         {body.getArgument(i).getType(), body.getArgument(i + count).getType(),
+          terminator.getOperand(i).getType()}) {
+      if (type != expected) {
+        return emitOpError() << "the computation works on " << expected
+                             << " for input " << i << ", got " << type;
+      }
+    }
+  }
+  return success();
+}
+
+LogicalResult ReducePrecisionOp::verify() {
+  if (getExponentBits() < 1) { // (C2)
+    return emitOpError() << "needs at least one exponent bit, got "
+                         << static_cast<int32_t>(getExponentBits());
+  }
+  if (getMantissaBits() < 0) { // (C3)
+    return emitOpError() << "has a negative number of mantissa bits";
+  }
+  return success();
+}
+
+LogicalResult CompositeOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  auto function = symbols.lookupNearestSymbolFrom<func::FuncOp>(
+      *this, getDecompositionAttr());
+  if (!function) { // (C4)
+    return emitOpError() << "the decomposition @" << getDecomposition()
+                         << " is not a function";
+  }
+  if (TypeRange(function.getArgumentTypes()) != getOperandTypes() ||
+      TypeRange(function.getResultTypes()) != getResultTypes()) { // (C4)
+    return emitOpError() << "the decomposition @" << getDecomposition()
+                         << " has type " << function.getFunctionType();
+  }
+  return success();
+}
+
+LogicalResult OptimizationBarrierOp::verify() {
+  if (getOperandTypes() != getResultTypes()) { // (C1)
+    return emitOpError("results have the operands' types");
+  }
+  return success();
+}
