@@ -214,8 +214,8 @@ steelyard_type runtimeType(StringRef name) {
   return STEELYARD_INVALID_TYPE;
 }
 
-std::vector<steelyard_value> runtimeValues(const std::vector<TensorSpec> &specs,
-                                           bool results) {
+std::vector<steelyard_value>
+runtimeValues(const std::vector<TensorSpec> &specs) {
   std::vector<steelyard_value> values;
   for (const TensorSpec &spec : specs) {
     steelyard_value value = {};
@@ -223,7 +223,8 @@ std::vector<steelyard_value> runtimeValues(const std::vector<TensorSpec> &specs,
     value.type = runtimeType(spec.elementType);
     value.rank = static_cast<int64_t>(spec.shape.size());
     value.shape = spec.shape.data();
-    value.alias = results ? spec.aliasedArgument : -1;
+    value.alias = -1; // compiled code takes disjoint buffers: what is donated
+                      // is not written in place
     value.scale_of = spec.scaleOf;
     value.role = spec.aliasedArgument >= 0 ? STEELYARD_VALUE_STATE
                                            : STEELYARD_VALUE_USER;
@@ -243,14 +244,8 @@ std::string load(Executable::Impl &impl) {
   std::vector<std::vector<steelyard_value>> arguments, results;
   std::vector<steelyard_function> functions;
   for (const FunctionSpec &spec : impl.functions) {
-    arguments.push_back(runtimeValues(spec.arguments, false));
-    results.push_back(runtimeValues(spec.results, true));
-    for (size_t r = 0; r < spec.results.size(); ++r) {
-      if (int64_t argument = spec.results[r].aliasedArgument; argument >= 0) {
-        arguments.back()[argument].alias = static_cast<int64_t>(r);
-        arguments.back()[argument].role = STEELYARD_VALUE_STATE;
-      }
-    }
+    arguments.push_back(runtimeValues(spec.arguments));
+    results.push_back(runtimeValues(spec.results));
   }
   for (size_t index = 0; index < impl.functions.size(); ++index) {
     const FunctionSpec &spec = impl.functions[index];
@@ -330,18 +325,6 @@ CompileResult steelyard::compile(std::string_view text,
   }
 
   auto impl = std::make_unique<Executable::Impl>();
-  for (auto function : module->getOps<func::FuncOp>()) {
-    if (function.isPublic() && !function.isExternal()) {
-      FailureOr<FunctionSpec> spec = describe(function);
-      if (mlir::failed(spec)) {
-        return failed("unsupported signature");
-      }
-      impl->functions.push_back(std::move(*spec));
-    }
-  }
-  if (impl->functions.empty()) {
-    return failed("the module has no public function to compile");
-  }
   for (const Stage &stage : cpuStages()) {
     if (mlir::failed(run(stage.name, [&](OpPassManager &pm) {
           stage.build(pm);
@@ -350,6 +333,21 @@ CompileResult steelyard::compile(std::string_view text,
       return failed(
           llvm::formatv("lowering to the CPU failed at stage {0}", stage.name)
               .str());
+    }
+    if (impl->functions.empty()) {
+      // After the first stage arguments and results are what lies in memory.
+      for (auto function : module->getOps<func::FuncOp>()) {
+        if (function.isPublic() && !function.isExternal()) {
+          FailureOr<FunctionSpec> spec = describe(function);
+          if (mlir::failed(spec)) {
+            return failed("unsupported signature");
+          }
+          impl->functions.push_back(std::move(*spec));
+        }
+      }
+      if (impl->functions.empty()) {
+        return failed("the module has no public function to compile");
+      }
     }
     for (FunctionSpec &spec : impl->functions) {
       auto function = module->lookupSymbol<func::FuncOp>(spec.name);

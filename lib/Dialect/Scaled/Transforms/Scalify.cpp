@@ -96,14 +96,19 @@ private:
       }
       auto type = cast<RankedTensorType>(argument.getType());
       function.setArgAttr(index, kUserType, TypeAttr::get(type));
+      // Uses keep seeing the user's type until they are visited.
+      OpBuilder builder(first);
+      auto user = UnrealizedConversionCastOp::create(builder, function.getLoc(),
+                                                     type, argument);
+      argument.replaceAllUsesExcept(user.getResult(0), user);
       argument.setType(ScaledTensorType::get(type.getShape(), storage));
-      // State comes back as it left: normalised or moved, so only its upper
-      // bound is known to be storage's own.
-      values[argument] = {argument,
-                          {},
-                          AmaxRange::unknown(),
-                          type.getNumElements() == 1,
-                          false};
+      replaced.push_back(user);
+      // State comes back as it left, so nothing but storage bounds it.
+      values[user.getResult(0)] = {argument,
+                                   {},
+                                   AmaxRange::unknown(),
+                                   type.getNumElements() == 1,
+                                   false};
     }
   }
 

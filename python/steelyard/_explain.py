@@ -1,0 +1,54 @@
+# Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""What the compiler did to a function, in its own words."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from steelyard._jit import CompiledFunction
+
+
+@dataclasses.dataclass(frozen=True)
+class Remark:
+    """One remark of a pass.
+
+    Attributes
+    ----------
+    message : str
+        What was done, or was left alone, and why.
+    location : str
+        Where, as JAX recorded it: name stack, file, line and column.
+    """
+
+    message: str
+    location: str
+
+    @property
+    def source(self) -> str:
+        """File and line, or an empty string."""
+        found = re.search(r'"([^"]+\.py)":(\d+)', self.location)
+        return f"{found[1]}:{found[2]}" if found else ""
+
+    def __str__(self) -> str:
+        return f"{self.source or self.location or '?'}: {self.message}"
+
+
+def explain(function: CompiledFunction, *args: Any, **kwargs: Any) -> list[Remark]:
+    """Every remark about a compiled function for these arguments, with its source line.
+
+    Parameters
+    ----------
+    function : CompiledFunction
+        What ``steelyard.jit`` returned. It is compiled for the arguments if it was not yet; it is not run.
+
+    Returns
+    -------
+    list of Remark
+        In the order of the passes.
+    """
+    compiled, _ = function._get(args, kwargs)
+    return list(compiled.remarks)

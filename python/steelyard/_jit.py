@@ -1,0 +1,189 @@
+# Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""``steelyard.jit``: JAX functions through the compiler."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from steelyard._errors import SteelyardError
+from steelyard._explain import Remark
+from steelyard._runtime import DTYPES, call, compile_text
+from steelyard._schemes import Scheme
+from steelyard._state import ScaledArray, pack
+
+
+def _leaf(value: Any, path: str) -> Any:
+    """A NumPy array (no copy where the layout allows) or a ScaledArray."""
+    if isinstance(value, ScaledArray | np.ndarray):
+        return value
+    if isinstance(value, bool | int | float | complex):
+        return np.asarray(value, jnp.result_type(value))
+    if isinstance(value, jax.core.Tracer):
+        raise SteelyardError(
+            f"argument {path} is traced by JAX: a function compiled by steelyard.jit is called with arrays, "
+            "not from inside of jax.jit, jax.grad or jax.vmap"
+        )
+    if hasattr(value, "__array__"):
+        return np.asarray(value)
+    if hasattr(value, "__dlpack__"):
+        return np.from_dlpack(value)
+    raise TypeError(f"argument {path} is a {type(value).__name__}; arrays, numbers and pytrees of them are accepted")
+
+
+class _Compiled:
+    """One function for one set of shapes."""
+
+    def __init__(self, lowered: Any, scheme: Scheme | None, leaves: Sequence[Any]) -> None:
+        self.remarks: list[Remark] = []
+        self.text = lowered.as_text(debug_info=True)
+        self.out_tree = lowered.out_tree
+
+        def keep(severity: str, message: str, location: str) -> None:
+            if severity == "remark":
+                self.remarks.append(Remark(message, location))
+
+        self.executable = compile_text(self.text, scheme.pipeline() if scheme else "", keep)
+        self.function = next(i for i, f in enumerate(self.executable.functions) if f.name == "main")
+        spec = self.executable.functions[self.function]
+        self.arguments = spec.arguments
+        self.results = spec.results
+        self.leaf_count = len(leaves)
+
+    def __call__(self, leaves: Sequence[Any]) -> Any:
+        arguments: list[NDArray[Any]] = []
+        position = 0
+        for leaf in leaves:
+            spec = self.arguments[position]
+            is_pair = position + 1 < len(self.arguments) and self.arguments[position + 1].scale_of == position
+            if is_pair:
+                state = leaf if isinstance(leaf, ScaledArray) else pack(leaf, spec.element_type)
+                if state.data.dtype != DTYPES[spec.element_type]:
+                    state = pack(np.asarray(state), spec.element_type)
+                arguments += [state.data, state._exponent]
+                position += 2
+            else:
+                array = np.asarray(leaf)
+                arguments.append(array if array.flags.c_contiguous else np.ascontiguousarray(array))
+                position += 1
+        buffers = call(self.executable, self.function, arguments)
+        results: list[Any] = []
+        for index, result in enumerate(self.results):
+            if result.scale_of >= 0:
+                data = results[-1]
+                user = self.results[result.scale_of].user_element_type
+                results[-1] = ScaledArray(data, buffers[index], DTYPES[user])
+            else:
+                results.append(buffers[index])
+        return jax.tree_util.tree_unflatten(self.out_tree, results)
+
+
+class CompiledFunction:
+    """What ``steelyard.jit`` returns: call it like the function it was made from."""
+
+    def __init__(self, function: Callable[..., Any], scheme: Scheme | None, **options: Any) -> None:
+        functools.update_wrapper(self, function)
+        self._scheme = scheme
+        self._static_argnums: tuple[int, ...] = options["static_argnums"]
+        self._static_argnames: tuple[str, ...] = options["static_argnames"]
+        self._jitted = jax.jit(function, keep_unused=True, **options)
+        self._compiled: dict[Hashable, _Compiled] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        compiled, leaves = self._get(args, kwargs)
+        return compiled(leaves)
+
+    def _get(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[_Compiled, list[Any]]:
+        count = len(args)
+        static = {index % count for index in self._static_argnums if -count <= index < count}
+        dynamic = (
+            tuple(arg for index, arg in enumerate(args) if index not in static),
+            {name: arg for name, arg in kwargs.items() if name not in self._static_argnames},
+        )
+        paths, tree = jax.tree_util.tree_flatten_with_path(dynamic)
+        leaves = [_leaf(value, jax.tree_util.keystr(path)) for path, value in paths]
+        weak = tuple(isinstance(value, bool | int | float | complex) for _, value in paths)
+        statics = (
+            tuple((index, args[index]) for index in sorted(static)),
+            tuple(sorted((name, arg) for name, arg in kwargs.items() if name in self._static_argnames)),
+        )
+        key = (tree, statics, weak, tuple((leaf.shape, leaf.dtype) for leaf in leaves))
+        try:
+            with self._lock:
+                compiled = self._compiled.get(key)
+        except TypeError as error:
+            raise TypeError(f"static arguments are hashable: {error}") from None
+        if compiled is None:
+            abstract = [
+                jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, weak_type=is_weak)
+                for leaf, is_weak in zip(leaves, weak, strict=True)
+            ]
+            positional, named = jax.tree_util.tree_unflatten(tree, abstract)
+            rest = iter(positional)
+            filled = [args[index] if index in static else next(rest) for index in range(count)]
+            named |= {name: arg for name, arg in kwargs.items() if name in self._static_argnames}
+            compiled = _Compiled(self._jitted.lower(*filled, **named), self._scheme, leaves)
+            with self._lock:
+                self._compiled[key] = compiled
+        return compiled, leaves
+
+
+def jit(
+    function: Callable[..., Any],
+    *,
+    scheme: Scheme | None = None,
+    target: str = "cpu",
+    static_argnums: int | Sequence[int] = (),
+    static_argnames: str | Sequence[str] = (),
+    donate_argnums: int | Sequence[int] = (),
+    donate_argnames: str | Sequence[str] = (),
+) -> CompiledFunction:
+    """Compiles a JAX function, once for each set of shapes, types and static values.
+
+    Parameters
+    ----------
+    function : callable
+        Anything ``jax.jit`` takes: arrays and pytrees of them in and out.
+    scheme : Scheme, optional
+        What to do to the graph, e.g. ``Scalify()``. None: the function as it is, in the user's types.
+    target : {"cpu"}
+        Where it runs.
+    static_argnums, static_argnames, donate_argnums, donate_argnames
+        As ``jax.jit`` has them. A donated argument that becomes a result of its type and shape is state: with a
+        scheme that scales it comes back as a ScaledArray and goes in again without conversion.
+
+    Returns
+    -------
+    CompiledFunction
+        Takes NumPy, JAX or DLPack arrays; gives NumPy arrays, and ScaledArrays for scaled state.
+
+    Raises
+    ------
+    CompileError
+        At the first call with new shapes, where the graph can't be compiled; it names the source line.
+    """
+    if target != "cpu":
+        raise ValueError(f"target is 'cpu', got {target!r}")
+    if scheme is not None and not isinstance(scheme, Scheme):
+        raise TypeError(f"scheme is a steelyard.Scheme such as Scalify(), got {scheme!r}")
+
+    def many(value: Any, kind: type) -> tuple[Any, ...]:
+        return (value,) if isinstance(value, kind) else tuple(value)
+
+    return CompiledFunction(
+        function,
+        scheme,
+        static_argnums=many(static_argnums, int),
+        static_argnames=many(static_argnames, str),
+        donate_argnums=many(donate_argnums, int),
+        donate_argnames=many(donate_argnames, str),
+    )

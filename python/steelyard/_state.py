@@ -1,0 +1,111 @@
+# Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""State that stays scaled between calls."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from steelyard._runtime import ELEMENT_TYPES, call, compile_text
+
+
+class ScaledArray:
+    """An array as compiled code keeps it: value = data × 2**exponent.
+
+    Converts to NumPy, JAX and anything else that reads ``__array__`` or DLPack; handed back to the compiled
+    function it goes in as it is.
+
+    Attributes
+    ----------
+    data : ndarray
+        The stored elements (float16 by default), of the array's shape.
+    exponent : int
+        The exponent of two that all elements share; -2**20 where the array is zero.
+    dtype : dtype
+        What it converts to: the user's type.
+    """
+
+    def __init__(self, data: NDArray[Any], exponent: NDArray[np.int32], dtype: DTypeLike) -> None:
+        self.data = data
+        self._exponent = exponent
+        self.dtype: np.dtype[Any] = np.dtype(dtype)
+
+    @property
+    def exponent(self) -> int:
+        return int(self._exponent)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.data.shape
+
+    @property
+    def ndim(self) -> int:
+        return self.data.ndim
+
+    @property
+    def size(self) -> int:
+        return self.data.size
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+        if copy is False:
+            raise ValueError("a ScaledArray is converted, which makes a copy")
+        value = unpack(self)
+        return value if dtype is None else value.astype(dtype, copy=False)
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return unpack(self).__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return (1, 0)  # kDLCPU
+
+    def __float__(self) -> float:
+        return float(unpack(self))
+
+    def __repr__(self) -> str:
+        return f"ScaledArray(shape={self.shape}, {self.data.dtype} × 2**{self.exponent}, dtype={self.dtype})"
+
+
+def _tensor(shape: tuple[int, ...], element: str) -> str:
+    return "tensor<" + "".join(f"{size}x" for size in shape) + element + ">"
+
+
+@functools.lru_cache(maxsize=1024)
+def _packer(shape: tuple[int, ...], user: str, storage: str) -> Any:
+    source, wide, narrow = _tensor(shape, user), _tensor(shape, "f32"), _tensor(shape, storage)
+    return compile_text(f"""func.func @main(%x: {source}) -> ({narrow}, tensor<i32>) {{
+      %w = stablehlo.convert %x : ({source}) -> {wide}
+      %zero = scaled.constant_exponent 0 : tensor<i32>
+      %n, %e = scaled.normalize %w, %zero : {wide}
+      %d = scaled.cast %n : {wide} -> {narrow}
+      return %d, %e : {narrow}, tensor<i32>
+    }}""")
+
+
+@functools.lru_cache(maxsize=1024)
+def _unpacker(shape: tuple[int, ...], user: str, storage: str) -> Any:
+    source, wide, result = _tensor(shape, storage), _tensor(shape, "f32"), _tensor(shape, user)
+    return compile_text(f"""func.func @main(%d: {source}, %e: tensor<i32>) -> {result} {{
+      %w = stablehlo.convert %d : ({source}) -> {wide}
+      %r = scaled.rescale %w, %e : {wide}, tensor<i32>
+      %u = stablehlo.convert %r : ({wide}) -> {result}
+      return %u : {result}
+    }}""")
+
+
+def pack(array: NDArray[Any], storage: str) -> ScaledArray:
+    """An array with its amax in the exponent and its elements rounded once to ``storage`` (MLIR's name)."""
+    array = np.ascontiguousarray(array).reshape(array.shape)
+    data, exponent = call(_packer(array.shape, ELEMENT_TYPES[array.dtype], storage), 0, [array])
+    return ScaledArray(data, exponent, array.dtype)
+
+
+def unpack(scaled: ScaledArray) -> NDArray[Any]:
+    """The value in the user's type."""
+    executable = _unpacker(scaled.shape, ELEMENT_TYPES[scaled.dtype], ELEMENT_TYPES[scaled.data.dtype])
+    return call(executable, 0, [scaled.data, scaled._exponent])[0]
+
+
