@@ -5,6 +5,7 @@
 
 #include "steelyard/Dialect/CHLO/IR/CHLO.h"
 #include "steelyard/Dialect/Check/IR/Check.h"
+#include "steelyard/Dialect/Scaled/IR/Scaled.h"
 #include "steelyard/Dialect/StableHLO/IR/StableHLO.h"
 #include "steelyard/Transforms/Passes.h"
 
@@ -83,10 +84,12 @@ struct Normalise : steelyard::impl::NormaliseBase<Normalise> {
         return WalkResult::interrupt();
       }
       if (!isa<BuiltinDialect, func::FuncDialect, stablehlo::StableHLODialect,
-               chlo::CHLODialect, check::CheckDialect>(op->getDialect())) {
-        op->emitError() << "'" << op->getName()
-                        << "' is not an operation of stablehlo, chlo, check "
-                           "or func";
+               chlo::CHLODialect, check::CheckDialect, scaled::ScaledDialect>(
+              op->getDialect())) {
+        op->emitError()
+            << "'" << op->getName()
+            << "' is not an operation of stablehlo, chlo, scaled, check "
+               "or func";
         return WalkResult::interrupt();
       }
       if (auto custom = dyn_cast<stablehlo::CustomCallOp>(op)) {

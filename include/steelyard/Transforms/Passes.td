@@ -28,4 +28,26 @@ def Normalise : Pass<"normalise", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::stablehlo::StableHLODialect", "::mlir::check::CheckDialect"];
 }
 
+def Quantize : Pass<"quantize", "::mlir::ModuleOp"> {
+  let summary = "puts the operands of contractions into narrow formats, by a recipe";
+  let description = [{
+    Works on scaled graphs and on plain ones. Each operand's role (weight, activation, gradient) is found from,
+    in this order, the attribute `steelyard.roles` on the contraction, JAX's name stack in locations, and the structure
+    of the graph; a remark names the formats and that evidence. A contraction that is left alone has a remark
+    saying why. Two gradients (E5M2 x E5M2) are never contracted in FP8.
+
+    ```mlir
+    %r = scaled.dot_general %a, %b ... : (!scaled.tensor<4x8xf16, exp>, !scaled.tensor<8x4xf16, exp>) -> ...
+    // becomes
+    %qa = scaled.quantize %a : !scaled.tensor<4x8xf16, exp> -> !scaled.tensor<4x8xf8E4M3FN, exp>
+    %qb = scaled.quantize %b : !scaled.tensor<8x4xf16, exp> -> !scaled.tensor<8x4xf8E4M3FN, exp>
+    %r = scaled.dot_general %qa, %qb ...
+    ```
+
+    Numerics: changes rounding: operands are rounded to the recipe's formats.
+  }];
+  let options = [Option<"recipe", "recipe", "std::string", "\"fp8-current\"", "Name of the recipe">];
+  let dependentDialects = ["::mlir::scaled::ScaledDialect"];
+}
+
 #endif // STEELYARD_TRANSFORMS_PASSES

@@ -1,0 +1,139 @@
+//===- Quantize.cpp - Formats for contractions, by a recipe
+//--------------------*- C++ -*-===//
+// Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "steelyard/Dialect/StableHLO/IR/StableHLO.h"
+#include "steelyard/Transforms/Passes.h"
+
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/Passes.h"
+
+#include "OperandRoles.h"
+
+namespace steelyard {
+#define GEN_PASS_DEF_QUANTIZE
+#include "steelyard/Transforms/Passes.h.inc"
+} // namespace steelyard
+
+using namespace mlir;
+using namespace steelyard;
+
+namespace {
+
+struct Quantize : steelyard::impl::QuantizeBase<Quantize> {
+  using QuantizeBase::QuantizeBase;
+
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    const Recipe *chosen = findRecipe(recipe);
+    if (!chosen) {
+      InFlightDiagnostic error = module.emitError()
+                                 << "quantize: there is no recipe '" << recipe
+                                 << "'; there is";
+      for (const std::unique_ptr<Recipe> &known : allRecipes()) {
+        error << " '" << known->name() << "'";
+      }
+      return signalPassFailure();
+    }
+    for (auto function : module.getOps<func::FuncOp>()) {
+      if (failed(quantize(function, *chosen))) {
+        return signalPassFailure();
+      }
+    }
+    // Equal operands are quantised once.
+    OpPassManager cleanup(ModuleOp::getOperationName());
+    cleanup.addPass(createCSEPass());
+    if (failed(runPipeline(cleanup, module))) {
+      signalPassFailure();
+    }
+  }
+
+  static LogicalResult quantize(func::FuncOp function, const Recipe &recipe) {
+    OperandRoles roles(function);
+    SmallVector<std::pair<Operation *, ContractionRoles>> work;
+    WalkResult walked = function.walk([&](Operation *op) {
+      if (!isa<stablehlo::DotGeneralOp, scaled::DotGeneralOp>(op)) {
+        return WalkResult::advance();
+      }
+      if (std::string reason = reasonToLeave(op); !reason.empty()) {
+        op->emitRemark() << "contraction left alone: " << reason;
+        return WalkResult::advance();
+      }
+      FailureOr<ContractionRoles> found = roles.of(op);
+      if (failed(found)) {
+        return WalkResult::interrupt();
+      }
+      work.emplace_back(op, *found);
+      return WalkResult::advance();
+    });
+    if (walked.wasInterrupted()) {
+      return failure();
+    }
+    for (auto &[op, found] : work) {
+      if (std::string reason = recipe.reasonToLeave(found.lhs, found.rhs);
+          !reason.empty()) {
+        op->emitRemark() << "contraction left alone: " << reason << " ("
+                         << found.evidence << ")";
+        continue;
+      }
+      rewrite(op, found, recipe);
+    }
+    return success();
+  }
+
+  /// Why no recipe applies to the contraction as it is.
+  static std::string reasonToLeave(Operation *op) {
+    for (Value operand : op->getOperands()) {
+      auto element =
+          dyn_cast<FloatType>(getElementTypeOrSelf(operand.getType()));
+      std::string type;
+      llvm::raw_string_ostream(type) << getElementTypeOrSelf(operand.getType());
+      if (!element) {
+        return "its operands are " + type + ", not floats";
+      }
+      if (element.getWidth() <= 8) {
+        return "its operands are " + type + " already";
+      }
+      if (element.getWidth() == 64) {
+        return "its operands are f64";
+      }
+    }
+    return {};
+  }
+
+  static void rewrite(Operation *op, const ContractionRoles &roles,
+                      const Recipe &recipe) {
+    OpBuilder builder(op);
+    Location location = op->getLoc();
+    Value lhs =
+        recipe.quantize(builder, location, op->getOperand(0), roles.lhs);
+    Value rhs =
+        recipe.quantize(builder, location, op->getOperand(1), roles.rhs);
+    op->emitRemark() << "contraction in " << getElementTypeOrSelf(lhs.getType())
+                     << " (" << stringify(roles.lhs) << ") x "
+                     << getElementTypeOrSelf(rhs.getType()) << " ("
+                     << stringify(roles.rhs) << "): " << roles.evidence;
+    if (auto dot = dyn_cast<scaled::DotGeneralOp>(op)) {
+      dot.getLhsMutable().assign(lhs);
+      dot.getRhsMutable().assign(rhs);
+      return;
+    }
+    auto dot = cast<stablehlo::DotGeneralOp>(op);
+    stablehlo::DotDimensionNumbersAttr numbers = dot.getDotDimensionNumbers();
+    auto type = cast<RankedTensorType>(dot.getType());
+    Value product = scaled::DotGeneralOp::create(
+        builder, location,
+        scaled::ScaledTensorType::get(type.getShape(), builder.getF32Type()),
+        lhs, rhs, numbers.getLhsBatchingDimensions(),
+        numbers.getRhsBatchingDimensions(),
+        numbers.getLhsContractingDimensions(),
+        numbers.getRhsContractingDimensions());
+    dot.replaceAllUsesWith(
+        scaled::DequantizeOp::create(builder, location, type, product)
+            .getResult());
+    dot.erase();
+  }
+};
+
+} // namespace
