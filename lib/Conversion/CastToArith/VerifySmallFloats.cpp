@@ -1,4 +1,4 @@
-//===- VerifySmallFloats.cpp - No arithmetic on small floats ---------*- C++
+//===- VerifySmallFloats.cpp - No arithmetic on small floats -----*- C++
 //-*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -7,6 +7,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 namespace steelyard {
 #define GEN_PASS_DEF_VERIFYNOARITHONSMALLFLOATS
@@ -25,24 +26,26 @@ bool isSmall(Type type) {
 struct VerifyNoArithOnSmallFloats
     : steelyard::impl::VerifyNoArithOnSmallFloatsBase<
           VerifyNoArithOnSmallFloats> {
-  void runOnOperation() override {
-    WalkResult result = getOperation()->walk([](Operation *op) {
-      bool computes =
-          isa_and_nonnull<arith::ArithDialect, math::MathDialect>(
-              op->getDialect()) &&
-          !isa<arith::BitcastOp, arith::SelectOp, arith::ConstantOp>(op);
-      if (computes && (llvm::any_of(op->getOperandTypes(), isSmall) ||
-                       llvm::any_of(op->getResultTypes(), isSmall))) {
-        op->emitError() << "'" << op->getName()
-                        << "' on a float of fewer than 16 bits would be left "
-                           "unconverted; use scaled.cast";
-        return WalkResult::interrupt();
-      }
-      return WalkResult::advance();
-    });
-    if (result.wasInterrupted()) {
-      signalPassFailure();
+  static bool computes(Operation *op) {
+    if (isa<vector::FMAOp, vector::ReductionOp, vector::MultiDimReductionOp,
+            vector::ContractionOp, vector::OuterProductOp, vector::ScanOp>(
+            op)) {
+      return true;
     }
+    return isa_and_nonnull<arith::ArithDialect, math::MathDialect>(
+               op->getDialect()) &&
+           !isa<arith::BitcastOp, arith::SelectOp, arith::ConstantOp>(op);
+  }
+
+  void runOnOperation() override {
+    getOperation()->walk([&](Operation *op) {
+      if (computes(op) && (llvm::any_of(op->getOperandTypes(), isSmall) ||
+                           llvm::any_of(op->getResultTypes(), isSmall))) {
+        op->emitOpError() << "computes on a float of fewer than 16 bits, which "
+                             "has no lowering; use scaled.cast";
+        signalPassFailure();
+      }
+    });
   }
 };
 

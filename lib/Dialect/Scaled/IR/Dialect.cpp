@@ -62,22 +62,21 @@ void ScaledDialect::initialize() {
 LogicalResult FormatAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                  int64_t exponentBits, int64_t significandBits,
                                  int64_t bias, NonFinite nonFinite) {
-  if (exponentBits < 1 || exponentBits > 8) {
-    return emitError() << "a format has 1 to 8 exponent bits, got e = "
-                       << exponentBits;
-  }
-  if (significandBits < 0 || 1 + exponentBits + significandBits > 16) {
-    return emitError() << "a format has at most 16 bits: 1 + e + t with e = "
-                       << exponentBits << " and t = " << significandBits;
-  }
-  // Every value has to be a float32 value, subnormals included.
-  int64_t leastExponent = 1 - bias - significandBits;
-  int64_t greatestExponent = (int64_t{1} << exponentBits) - 1 - bias;
-  if (leastExponent < -149 || greatestExponent > 128) {
-    return emitError() << "bias " << bias
-                       << " puts values of the format outside of float32";
-  }
-  return success();
+  // Beyond int these are no format either.
+  auto narrow = [](int64_t value) {
+    return static_cast<int>(std::clamp<int64_t>(value, INT32_MIN, INT32_MAX));
+  };
+  std::string error = steelyard::validate(
+      {narrow(exponentBits), narrow(significandBits), narrow(bias),
+       static_cast<steelyard::NonFinite>(nonFinite)});
+  return error.empty() ? success() : LogicalResult(emitError() << error);
+}
+
+steelyard::FloatFormat mlir::scaled::getFloatFormat(FormatAttr format) {
+  return {static_cast<int>(format.getExponentBits()),
+          static_cast<int>(format.getSignificandBits()),
+          static_cast<int>(format.getBias()),
+          static_cast<steelyard::NonFinite>(format.getNonFinite())};
 }
 
 FormatAttr mlir::scaled::getFormatOf(FloatType type) {

@@ -11,6 +11,7 @@
 
 #include "steelyard/Dialect/Scaled/IR/Dialect.h.inc"
 #include "steelyard/Dialect/Scaled/IR/Enums.h.inc"
+#include "steelyard/Numerics/Format.h"
 
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -44,6 +45,9 @@ int32_t maxExponents(int32_t lhs, int32_t rhs);
 
 /// The format of a float element type of at most 16 bits.
 FormatAttr getFormatOf(FloatType type);
+
+/// The same format for Numerics.
+steelyard::FloatFormat getFloatFormat(FormatAttr format);
 
 } // namespace mlir::scaled
 

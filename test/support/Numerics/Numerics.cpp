@@ -1,0 +1,197 @@
+//===- Numerics.cpp - Numerics for the tests --------------------*- C++ -*-===//
+// Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "steelyard/Numerics/Round.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <vector>
+
+using namespace steelyard;
+
+#define EXPORT extern "C" __attribute__((visibility("default")))
+
+namespace {
+struct Format {
+  int32_t e, t, bias, rule;
+  operator FloatFormat() const {
+    return {e, t, bias, static_cast<NonFinite>(rule)};
+  }
+};
+
+/// What compiled code looks like from C: three memrefs of rank 1.
+using Compiled = void (*)(const void *, const void *, int64_t, int64_t, int64_t,
+                          const void *, const void *, int64_t, int64_t, int64_t,
+                          void *, void *, int64_t, int64_t, int64_t);
+
+void call(Compiled function, const void *in, const void *random, void *out,
+          int64_t count) {
+  function(in, in, 0, count, 1, random, random, 0, count, 1, out, out, 0, count,
+           1);
+}
+
+/// Bits for the stochastic casts of the sweep, different for each input.
+uint32_t mix(uint32_t x) {
+  x = (x ^ x >> 16) * 0x21f0aaadu;
+  x = (x ^ x >> 15) * 0x735a2d97u;
+  return x ^ x >> 15;
+}
+} // namespace
+
+EXPORT void sy_validate(const Format *format, char *message, size_t size) {
+  std::strncpy(message, validate(*format).c_str(), size - 1);
+  message[size - 1] = 0;
+}
+
+/// largest magnitude, overflow, NaN; max, least normal and subnormal number.
+EXPORT void sy_describe(const Format *format, uint32_t *codes, float *values) {
+  FloatFormat f = *format;
+  codes[0] = f.largest();
+  codes[1] = f.overflow(false);
+  codes[2] = f.nan(false);
+  codes[3] = static_cast<uint32_t>(f.maxExponent());
+  values[0] = f.maxFinite();
+  values[1] = f.minNormal();
+  values[2] = f.minSubnormal();
+}
+
+EXPORT void sy_encode(const Format *format, const float *values,
+                      const uint32_t *random, int64_t count, int32_t rounding,
+                      int32_t saturate, uint32_t *codes) {
+  for (int64_t i = 0; i < count; ++i) {
+    codes[i] = encode(*format, values[i], static_cast<Rounding>(rounding),
+                      saturate != 0, random[i]);
+  }
+}
+
+EXPORT void sy_encode_f64(const Format *format, const double *values,
+                          const uint32_t *random, int64_t count,
+                          int32_t rounding, int32_t saturate, uint32_t *codes) {
+  for (int64_t i = 0; i < count; ++i) {
+    codes[i] = encode(*format, values[i], static_cast<Rounding>(rounding),
+                      saturate != 0, random[i]);
+  }
+}
+
+EXPORT void sy_decode(const Format *format, const uint32_t *codes,
+                      int64_t count, float *values) {
+  for (int64_t i = 0; i < count; ++i) {
+    values[i] = decode(*format, codes[i]);
+  }
+}
+
+EXPORT void sy_encode_e8m0(const float *values, int64_t count, int32_t saturate,
+                           uint32_t *codes) {
+  for (int64_t i = 0; i < count; ++i) {
+    codes[i] = encodeE8M0(values[i], saturate != 0);
+  }
+}
+
+EXPORT void sy_encode_e8m0_f64(const double *values, int64_t count,
+                               int32_t saturate, uint32_t *codes) {
+  for (int64_t i = 0; i < count; ++i) {
+    codes[i] = encodeE8M0(values[i], saturate != 0);
+  }
+}
+
+EXPORT void sy_decode_e8m0(const uint32_t *codes, int64_t count,
+                           float *values) {
+  for (int64_t i = 0; i < count; ++i) {
+    values[i] = decodeE8M0(codes[i]);
+  }
+}
+
+EXPORT void sy_rescale(const float *values, int64_t count, int32_t delta,
+                       float *results) {
+  for (int64_t i = 0; i < count; ++i) {
+    results[i] = rescale(values[i], delta);
+  }
+}
+
+EXPORT void sy_rescale_f64(const double *values, int64_t count, int32_t delta,
+                           double *results) {
+  for (int64_t i = 0; i < count; ++i) {
+    results[i] = rescale(values[i], delta);
+  }
+}
+
+EXPORT int32_t sy_amax_exponent(const float *values, int64_t count) {
+  return amaxExponent(values, static_cast<size_t>(count));
+}
+
+/// Runs compiled code on `count` values.
+EXPORT void sy_call(Compiled function, const void *in, const uint32_t *random,
+                    void *out, int64_t count) {
+  call(function, in, random, out, count);
+}
+
+/// The random bits that the sweep uses for patterns from `begin`.
+EXPORT void sy_random(uint32_t begin, int64_t count, uint32_t *random) {
+  for (int64_t i = 0; i < count; ++i) {
+    random[i] = mix(begin + static_cast<uint32_t>(i));
+  }
+}
+
+namespace {
+struct Sweep {
+  FloatFormat format;
+  Rounding rounding;
+  bool saturate;
+  Compiled compiled;
+};
+
+template <typename Code>
+int64_t sweep(const Sweep &s, int64_t begin, int64_t end, uint32_t *first) {
+  constexpr int64_t kBlock = 1 << 14;
+  std::vector<float> values(kBlock);
+  std::vector<uint32_t> random(kBlock);
+  std::vector<Code> codes(kBlock);
+  bool checksOrder = s.rounding != Rounding::Stochastic;
+  uint32_t previous = 0;
+  int64_t wrong = 0;
+  for (int64_t at = begin; at < end; at += kBlock) {
+    int64_t count = std::min(kBlock, end - at);
+    for (int64_t i = 0; i < count; ++i) {
+      auto bits = static_cast<uint32_t>(at + i);
+      values[i] = std::bit_cast<float>(bits);
+      random[i] = mix(bits);
+    }
+    call(s.compiled, values.data(), random.data(), codes.data(), count);
+    for (int64_t i = 0; i < count; ++i) {
+      auto bits = static_cast<uint32_t>(at + i);
+      uint32_t code =
+          encode(s.format, values[i], s.rounding, s.saturate, random[i]);
+      bool holds = code == codes[i];
+      // Larger magnitudes never have smaller codes. Each half of the patterns
+      // starts with a zero; NaN is where order ends.
+      if (checksOrder) {
+        uint32_t magnitude = code & s.format.magnitudeMask();
+        bool isNumber =
+            (bits & 0x7fffffff) <= 0x7f800000 && !s.format.isNaN(code);
+        previous = (bits & 0x7fffffff) == 0 ? 0 : previous;
+        if (isNumber) {
+          holds = holds && magnitude >= previous;
+          previous = magnitude;
+        }
+      }
+      if (!holds && wrong++ == 0) {
+        *first = bits;
+      }
+    }
+  }
+  return wrong;
+}
+} // namespace
+
+/// Compares compiled code with `encode` on the float32 patterns [begin, end)
+/// and checks that it is monotonic; gives how many differ and the first.
+/// `bytes` is the size of a code in memory.
+EXPORT int64_t sy_sweep(const Format *format, int32_t rounding,
+                        int32_t saturate, Compiled compiled, int64_t bytes,
+                        int64_t begin, int64_t end, uint32_t *first) {
+  Sweep s{*format, static_cast<Rounding>(rounding), saturate != 0, compiled};
+  return bytes == 1 ? sweep<uint8_t>(s, begin, end, first)
+                    : sweep<uint16_t>(s, begin, end, first);
+}
