@@ -66,12 +66,12 @@ Quotient divide(uint64_t significand, int dropped) {
           rest < half ? -1 : (rest > half ? 1 : 0)};
 }
 
-bool roundsUp(const Quotient &quotient, Rounding rounding,
+bool roundsUp(const Quotient &quotient, bool isOdd, Rounding rounding,
               uint32_t randomBits) {
   switch (rounding) {
   case Rounding::NearestEven:
     return quotient.comparedToHalf > 0 ||
-           (quotient.comparedToHalf == 0 && (quotient.whole & 1) != 0);
+           (quotient.comparedToHalf == 0 && isOdd);
   case Rounding::TowardZero:
     return false;
   case Rounding::Stochastic:
@@ -97,11 +97,11 @@ uint32_t encodeParts(const FloatFormat &format, const Parts &x,
   Quotient quotient =
       divide(x.significand, binade - format.significandBits - x.exponent);
   // The hidden bit of a normal result adds one to the exponent's field, and so
-  // does a carry.
+  // does a carry. With t = 0 the field's last bit says what is even.
   uint64_t code = (static_cast<uint64_t>(binade - format.minNormalExponent())
                    << format.significandBits) +
-                  quotient.whole +
-                  (roundsUp(quotient, rounding, randomBits) ? 1 : 0);
+                  quotient.whole;
+  code += roundsUp(quotient, (code & 1) != 0, rounding, randomBits) ? 1 : 0;
   if (code > format.largest()) {
     bool stops = saturate || rounding == Rounding::TowardZero;
     return stops ? sign | format.largest() : format.overflow(x.negative);
