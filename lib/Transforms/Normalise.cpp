@@ -29,7 +29,11 @@ namespace {
 struct Normalise : steelyard::impl::NormaliseBase<Normalise> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
-    if (failed(verifyInput(module)) || failed(verifyNoRecursion(module))) {
+    if (failed(verifyInput(module))) {
+      return signalPassFailure();
+    }
+    callDecompositions(module);
+    if (failed(verifyNoRecursion(module))) {
       return signalPassFailure();
     }
     OpPassManager inliner(ModuleOp::getOperationName());
@@ -109,6 +113,13 @@ struct Normalise : steelyard::impl::NormaliseBase<Normalise> {
   static LogicalResult raiseChecks(ModuleOp module) {
     WalkResult result = module.walk([](stablehlo::CustomCallOp call) {
       StringRef target = call.getCallTargetName();
+      if (target != "check.expect_eq" && target != "check.expect_close" &&
+          target != "check.expect_almost_eq") {
+        call.emitError() << "custom call @" << target
+                         << " is not known; the checks are expect_eq, "
+                            "expect_close and expect_almost_eq";
+        return WalkResult::interrupt();
+      }
       if (call->getNumOperands() != 2 || call->getNumResults() != 0 ||
           call->getOperand(0).getType() != call->getOperand(1).getType()) {
         call.emitError() << "@" << target
@@ -116,20 +127,20 @@ struct Normalise : steelyard::impl::NormaliseBase<Normalise> {
         return WalkResult::interrupt();
       }
       Value actual = call->getOperand(0), expected = call->getOperand(1);
+      if (target != "check.expect_eq" &&
+          !isa<FloatType>(getElementTypeOrSelf(actual))) {
+        call.emitError() << "@" << target << " takes tensors of floats";
+        return WalkResult::interrupt();
+      }
       OpBuilder builder(call);
       if (target == "check.expect_eq") {
         check::ExpectEqOp::create(builder, call.getLoc(), actual, expected);
       } else if (target == "check.expect_close") {
         check::ExpectCloseOp::create(builder, call.getLoc(), actual, expected,
                                      /*max_ulp_difference=*/3);
-      } else if (target == "check.expect_almost_eq") {
+      } else {
         check::ExpectAlmostEqOp::create(builder, call.getLoc(), actual,
                                         expected, APFloat(1e-3));
-      } else {
-        call.emitError() << "custom call @" << target
-                         << " is not known; the checks are expect_eq, "
-                            "expect_close and expect_almost_eq";
-        return WalkResult::interrupt();
       }
       call.erase();
       return WalkResult::advance();
@@ -153,6 +164,18 @@ struct Normalise : steelyard::impl::NormaliseBase<Normalise> {
         op->replaceAllUsesWith(expanded);
         op->erase();
       }
+    });
+  }
+
+  /// A composite is a call of the function that computes the same.
+  static void callDecompositions(ModuleOp module) {
+    module.walk([](stablehlo::CompositeOp composite) {
+      OpBuilder builder(composite);
+      auto call = func::CallOp::create(
+          builder, composite.getLoc(), composite.getDecomposition(),
+          composite.getResultTypes(), composite.getInputs());
+      composite->replaceAllUsesWith(call);
+      composite->erase();
     });
   }
 

@@ -10,7 +10,7 @@ include "mlir/Pass/PassBase.td"
 def Normalise : Pass<"normalise", "::mlir::ModuleOp"> {
   let summary = "brings what a frontend printed into the form that passes work on";
   let description = [{
-    Calls are inlined and private functions removed; `optimization_barrier` and
+    Calls and composites are inlined and private functions removed; `optimization_barrier` and
     the annotations `custom_call @Sharding` are dropped (both are identities on values). `custom_call @check.*` become
     operations of `check`; `chlo.square` and `chlo.tan` become stablehlo's, the other functions of `chlo` stay for the
     lowering. Canonicalisation folds what folds without rounding: shapes, splats, integers. What later passes do not

@@ -57,3 +57,8 @@ LogicalResult TopKOp::inferReturnTypes(MLIRContext *context,
       RankedTensorType::get(shape, IntegerType::get(context, 32)));
   return success();
 }
+
+void TopKOp::getAsmResultNames(OpAsmSetValueNameFn setName) {
+  setName(getValues(), "values");
+  setName(getIndices(), "indices");
+}

@@ -311,6 +311,47 @@ void mlir::stablehlo::printExponentMantissa(OpAsmPrinter &printer, Operation *,
   printer << 'e' << exponent.getInt() << 'm' << mantissa.getInt();
 }
 
+template <typename Attr, typename Symbolize>
+static ParseResult parseEnumerator(OpAsmParser &parser, Attr &value,
+                                   StringRef what, Symbolize symbolize) {
+  SMLoc location = parser.getCurrentLocation();
+  StringRef keyword;
+  if (parser.parseKeyword(&keyword)) {
+    return failure();
+  }
+  auto enumerator = symbolize(keyword);
+  if (!enumerator) {
+    return parser.emitError(location)
+           << "unknown " << what << " '" << keyword << "'";
+  }
+  value = Attr::get(parser.getContext(), *enumerator);
+  return success();
+}
+
+ParseResult mlir::stablehlo::parseEnum(OpAsmParser &parser,
+                                       ComparisonDirectionAttr &value) {
+  return parseEnumerator(
+      parser, value, "comparison direction",
+      [](StringRef keyword) { return symbolizeComparisonDirection(keyword); });
+}
+
+ParseResult mlir::stablehlo::parseEnum(OpAsmParser &parser,
+                                       ComparisonTypeAttr &value) {
+  return parseEnumerator(
+      parser, value, "comparison type",
+      [](StringRef keyword) { return symbolizeComparisonType(keyword); });
+}
+
+void mlir::stablehlo::printEnum(OpAsmPrinter &printer, Operation *,
+                                ComparisonDirectionAttr value) {
+  printer << stringifyComparisonDirection(value.getValue());
+}
+
+void mlir::stablehlo::printEnum(OpAsmPrinter &printer, Operation *,
+                                ComparisonTypeAttr value) {
+  printer << stringifyComparisonType(value.getValue());
+}
+
 ParseResult mlir::stablehlo::parseCallTarget(OpAsmParser &parser,
                                              StringAttr &target) {
   return parser.parseSymbolName(target);
@@ -429,7 +470,8 @@ void GatherDimensionNumbersAttr::print(AsmPrinter &printer) const {
 //===----------------------------------------------------------------------===//
 
 void ConstantOp::getAsmResultNames(OpAsmSetValueNameFn setName) {
-  bool isInteger = isa<IntegerType>(getValue().getShapedType().getElementType());
+  bool isInteger =
+      isa<IntegerType>(getValue().getShapedType().getElementType());
   setName(getOutput(), isInteger ? "c" : "cst");
 }
 
@@ -466,7 +508,6 @@ ParseResult ReduceOp::parse(OpAsmParser &parser, OperationState &result) {
   operands.append(inits);
   std::string applied;
   Builder &builder = parser.getBuilder();
-  Location bodyLocation = builder.getUnknownLoc();
   if (succeeded(parser.parseOptionalKeyword("applies"))) {
     FailureOr<OperationName> name = parser.parseCustomOperationName();
     if (failed(name)) {
@@ -502,7 +543,15 @@ ParseResult ReduceOp::parse(OpAsmParser &parser, OperationState &result) {
     if (!input) {
       return parser.emitError(location, "the initial value is a tensor");
     }
-    bodyLocation = parser.getEncodedSourceLoc(location);
+    // The operation that is applied is where the reduction is.
+    std::optional<Location> explicitLocation;
+    if (parser.parseOptionalLocationSpecifier(explicitLocation)) {
+      return failure();
+    }
+    if (explicitLocation) {
+      result.location = *explicitLocation;
+    }
+    Location bodyLocation = result.location;
     OpBuilder regionBuilder(builder.getContext());
     Block *block = regionBuilder.createBlock(body, {}, {input, input},
                                              {bodyLocation, bodyLocation});

@@ -87,6 +87,14 @@ ParseResult parseExponentMantissa(OpAsmParser &parser, IntegerAttr &exponent,
 void printExponentMantissa(OpAsmPrinter &printer, Operation *,
                            IntegerAttr exponent, IntegerAttr mantissa);
 
+/// An enumerator alone: LT. (The attribute's own print begins with a space, for
+/// #stablehlo<comparison_direction LT>.)
+ParseResult parseEnum(OpAsmParser &parser, ComparisonDirectionAttr &value);
+ParseResult parseEnum(OpAsmParser &parser, ComparisonTypeAttr &value);
+void printEnum(OpAsmPrinter &printer, Operation *,
+               ComparisonDirectionAttr value);
+void printEnum(OpAsmPrinter &printer, Operation *, ComparisonTypeAttr value);
+
 /// @target
 ParseResult parseCallTarget(OpAsmParser &parser, StringAttr &target);
 void printCallTarget(OpAsmPrinter &printer, Operation *, StringAttr target);

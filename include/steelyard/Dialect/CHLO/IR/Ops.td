@@ -8,6 +8,7 @@
 
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
+include "mlir/IR/OpAsmInterface.td"
 include "mlir/IR/OpBase.td"
 
 def CHLO_Dialect : Dialect {
@@ -51,7 +52,8 @@ def CHLO_SinhOp : CHLO_UnaryOp<"sinh", "hyperbolic sine", CHLO_FloatTensor>;
 def CHLO_SquareOp : CHLO_UnaryOp<"square", "x × x", CHLO_NumberTensor>;
 def CHLO_TanOp : CHLO_UnaryOp<"tan", "tangent", CHLO_FloatTensor>;
 
-def CHLO_TopKOp : CHLO_Op<"top_k", [Pure, InferTypeOpAdaptor]> {
+def CHLO_TopKOp
+    : CHLO_Op<"top_k", [Pure, InferTypeOpAdaptor, DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>]> {
   let summary = "the k largest elements along the last dimension, in falling order, and where they were";
   let arguments = (ins CHLO_NumberTensor:$operand, I64Attr:$k);
   let results = (outs CHLO_NumberTensor:$values, RankedTensorOf<[I32]>:$indices);

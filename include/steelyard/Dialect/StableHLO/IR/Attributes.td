@@ -12,7 +12,7 @@ class StableHLO_Enum<string name, string summary, list<I32EnumAttrCase> cases> :
   let genSpecializedAttr = 0;
 }
 class StableHLO_EnumAttr<EnumAttrInfo info, string mnemonic> : EnumAttr<StableHLO_Dialect, info, mnemonic> {
-  let assemblyFormat = "`` $value";
+  let assemblyFormat = "$value";
 }
 
 def StableHLO_ComparisonDirection : StableHLO_Enum<"ComparisonDirection", "which comparison", [

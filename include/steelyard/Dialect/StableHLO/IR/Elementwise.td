@@ -97,12 +97,13 @@ def StableHLO_CompareOp : StableHLO_Op<"compare", [Pure, Elementwise, SameTypeOp
                        OptionalAttr<StableHLO_ComparisonTypeAttr>:$compare_type);
   let results = (outs StableHLO_PredTensor:$result);
   let assemblyFormat = [{
-    $comparison_direction `,` $lhs `,` $rhs (`,` $compare_type^)? attr-dict `:` functional-type(operands, results)
+    custom<Enum>($comparison_direction) `,` $lhs `,` $rhs (`,` custom<Enum>($compare_type)^)? attr-dict `:` functional-type(operands, results)
   }];
   let hasVerifier = 1;
 }
 
-def StableHLO_SelectOp : StableHLO_Op<"select", [Pure, Elementwise, AllTypesMatch<["on_true", "on_false", "result"]>]> {
+// Without the trait Elementwise, as clamp: a predicate of rank 0 is for all elements.
+def StableHLO_SelectOp : StableHLO_Op<"select", [Pure, AllTypesMatch<["on_true", "on_false", "result"]>]> {
   let summary = "on_true where the predicate holds, else on_false";
   let arguments = (ins StableHLO_PredTensor:$pred, StableHLO_Tensor:$on_true, StableHLO_Tensor:$on_false);
   let results = (outs StableHLO_Tensor:$result);

@@ -1,0 +1,75 @@
+// RUN: steelyard-opt %s -normalise -split-input-file -verify-diagnostics -o /dev/null
+
+// expected-error@+1 {{has a dynamic shape, 'tensor<?xf32>'; give every dimension a size}}
+func.func @dynamic(%x: tensor<?xf32>) {
+  return
+}
+
+// -----
+
+func.func @loop(%x: tensor<f32>) -> tensor<f32> {
+  %0 = call @again(%x) : (tensor<f32>) -> tensor<f32>
+  return %0 : tensor<f32>
+}
+func.func private @again(%x: tensor<f32>) -> tensor<f32> {
+  // expected-error@+1 {{@loop calls itself; recursion is not supported}}
+  %0 = call @loop(%x) : (tensor<f32>) -> tensor<f32>
+  return %0 : tensor<f32>
+}
+
+// -----
+
+func.func @composite(%x: tensor<f32>) -> tensor<f32> {
+  // expected-error@+1 {{@composite calls itself; recursion is not supported}}
+  %0 = stablehlo.composite "my.own" %x {decomposition = @composite} : (tensor<f32>) -> tensor<f32>
+  return %0 : tensor<f32>
+}
+
+// -----
+
+func.func @other(%x: f32) -> f32 {
+  // expected-error@+1 {{'arith.addf' is not an operation of stablehlo, chlo, scaled, check or func}}
+  %0 = arith.addf %x, %x : f32
+  return %0 : f32
+}
+
+// -----
+
+func.func @custom(%x: tensor<f32>) -> tensor<f32> {
+  // expected-error@+1 {{custom call @lapack_spotrf_ffi is not known}}
+  %0 = stablehlo.custom_call @lapack_spotrf_ffi(%x) : (tensor<f32>) -> tensor<f32>
+  return %0 : tensor<f32>
+}
+
+// -----
+
+func.func @check(%x: tensor<f32>) {
+  // expected-error@+1 {{custom call @check.expect_all is not known; the checks are expect_eq, expect_close and expect_almost_eq}}
+  stablehlo.custom_call @check.expect_all(%x, %x) : (tensor<f32>, tensor<f32>) -> ()
+  return
+}
+
+// -----
+
+func.func @check_types(%x: tensor<f32>, %y: tensor<2xf32>) {
+  // expected-error@+1 {{@check.expect_eq takes two tensors of one type and has no results}}
+  stablehlo.custom_call @check.expect_eq(%x, %y) : (tensor<f32>, tensor<2xf32>) -> ()
+  return
+}
+
+// -----
+
+func.func @check_integers(%x: tensor<i32>) {
+  // expected-error@+1 {{@check.expect_close takes tensors of floats}}
+  stablehlo.custom_call @check.expect_close(%x, %x) : (tensor<i32>, tensor<i32>) -> ()
+  return
+}
+
+// -----
+
+func.func private @external(tensor<f32>) -> tensor<f32>
+func.func @body(%x: tensor<f32>) -> tensor<f32> {
+  // expected-error@+1 {{the call of @external was not inlined: it has no body}}
+  %0 = call @external(%x) : (tensor<f32>) -> tensor<f32>
+  return %0 : tensor<f32>
+}

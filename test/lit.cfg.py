@@ -1,0 +1,26 @@
+# Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""lit's configuration: `lit build/test` runs every .mlir file under test/."""
+
+import os
+
+import lit.formats
+
+config.name = "steelyard"
+config.test_format = lit.formats.ShTest(execute_external=False)
+config.suffixes = [".mlir"]
+config.excludes = ["Inputs"]
+config.test_source_root = os.path.dirname(__file__)
+config.test_exec_root = os.path.join(config.steelyard_build, "test")
+
+config.environment["PATH"] = os.pathsep.join(
+    [os.path.join(config.steelyard_build, "bin"), config.llvm_bin, os.environ["PATH"]]
+)
+config.environment["FILECHECK_OPTS"] = "--enable-var-scope"
+config.substitutions.append(("%python", config.python))
+
+with open("/proc/cpuinfo", encoding="utf-8") as info:
+    flags = set(info.read().split())
+for feature, flag in (("avx2", "avx2"), ("avx512", "avx512f")):
+    if flag in flags:
+        config.available_features.add(feature)

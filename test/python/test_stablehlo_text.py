@@ -1,0 +1,235 @@
+# Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""What JAX prints, through steelyard-opt, is to jaxlib's own StableHLO parser what it was before.
+
+The oracle is jaxlib: its parser reads what ours printed, and its generic form with locations must not differ; after
+`-normalise` its interpreter must compute the same bits.
+"""
+
+import os
+import pathlib
+import re
+import subprocess
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+from jax._src.interpreters.mlir import make_ir_context
+from jaxlib.mlir import ir
+from jaxlib.mlir.dialects import stablehlo
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("STEELYARD_BUILD", REPOSITORY / "build"))
+OPT = BUILD.resolve() / "bin" / "steelyard-opt"
+
+
+def opt(text: str, *flags: str) -> str:
+    done = subprocess.run([str(OPT), "-", *flags], input=text, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def canonical(text: str, debug: bool) -> str:
+    """jaxlib's generic form of a module given as text."""
+    with make_ir_context():
+        module = ir.Module.parse(text)
+        return module.operation.get_asm(print_generic_op_form=True, enable_debug_info=debug)
+
+
+def evaluate(text: str, arguments: list[np.ndarray]) -> list[str]:
+    """The results of @main by jaxlib's reference interpreter, as attributes: their text is exact."""
+    # The interpreter does not know chlo.
+    text = re.sub(r"chlo\.square (%\w+) : (\S+) -> \S+", r"stablehlo.multiply \1, \1 : \2", text)
+    with make_ir_context():
+        module = ir.Module.parse(text)
+        unsigned = {np.dtype(np.uint32): ir.IntegerType.get_unsigned(32)}
+        attributes = [
+            ir.DenseElementsAttr.get(np.asarray(a, order="C"), shape=a.shape, type=unsigned.get(a.dtype))
+            for a in arguments
+        ]
+        return [str(r) for r in stablehlo.eval_module(module, attributes)]
+
+
+BATCH, FEATURES, HIDDEN, CLASSES = 8, 16, 12, 10
+rng = np.random.default_rng(0)
+X = rng.normal(size=(BATCH, FEATURES)).astype(np.float32)
+Y = rng.integers(0, CLASSES, size=BATCH).astype(np.int32)
+PARAMETERS = [
+    (rng.normal(size=s).astype(np.float32), np.zeros(s[1], np.float32))
+    for s in ((FEATURES, HIDDEN), (HIDDEN, HIDDEN), (HIDDEN, CLASSES))
+]
+
+
+def forward(parameters: Any, x: Any) -> Any:
+    for w, b in parameters[:-1]:
+        x = jax.nn.relu(x @ w + b)
+    w, b = parameters[-1]
+    return x @ w + b
+
+
+def one_hot_loss(parameters: Any, x: Any, y: Any) -> Any:
+    return -jnp.mean(jnp.sum(jax.nn.one_hot(y, CLASSES) * jax.nn.log_softmax(forward(parameters, x)), -1))
+
+
+def gather_loss(parameters: Any, x: Any, y: Any) -> Any:
+    log_p = jax.nn.log_softmax(jnp.tanh(forward(parameters, x)))
+    return -jnp.mean(jnp.take_along_axis(log_p, y[:, None], axis=1))
+
+
+def accuracy(parameters: Any, x: Any, y: Any) -> Any:
+    return jnp.mean(jnp.argmax(forward(parameters, x), -1) == y)
+
+
+def adam(parameters: Any, m: Any, v: Any, step: Any, x: Any, y: Any) -> Any:
+    loss, g = jax.value_and_grad(one_hot_loss)(parameters, x, y)
+    step = step + 1
+    m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, m, g)
+    v = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * jnp.square(g), v, g)
+    t = step.astype(jnp.float32)
+
+    def update(p: Any, m: Any, v: Any) -> Any:
+        return p - 1e-3 * (m / (1 - 0.9**t)) / (jnp.sqrt(v / (1 - 0.999**t)) + 1e-8)
+
+    return loss, jax.tree.map(update, parameters, m, v), m, v, step
+
+
+def nested(x: Any) -> Any:
+    inner = jax.jit(lambda a: jnp.where(a > 0, a, 0.5 * a))
+    outer = jax.jit(lambda a: inner(a) + inner(-a))
+    return outer(x) * outer(2 * x)
+
+
+def elementwise(x: Any) -> Any:
+    return (
+        jnp.exp(x), jnp.expm1(x), jnp.log(jnp.abs(x)), jnp.log1p(jnp.abs(x)), jnp.sqrt(jnp.abs(x)),
+        lax.rsqrt(jnp.abs(x)), jnp.cbrt(x), jnp.tanh(x), jax.nn.sigmoid(x), jnp.sin(x), jnp.cos(x), jnp.tan(x),
+        jnp.floor(x), jnp.ceil(x), jnp.round(x), jnp.sign(x), -x, lax.is_finite(x), lax.rem(x, 0.3 + 0 * x),
+        jnp.arctan2(x, x + 1), x**2.5, jnp.clip(x, -1, 1), lax.clamp(-1.0, x, 1.0), lax.reduce_precision(x, 5, 2),
+        jnp.maximum(x, 0), jnp.minimum(x, 0), jnp.square(x), lax.optimization_barrier(x),
+    )  # fmt: skip
+
+
+def functions_of_chlo(x: Any) -> Any:
+    u = x / 10
+    return (
+        lax.erf(x), lax.erfc(x), lax.erf_inv(u), lax.lgamma(x), jnp.arcsin(u), jnp.arccos(u), jnp.arctan(x),
+        jnp.sinh(x), jnp.cosh(x), jnp.arcsinh(x), jnp.arccosh(1 + jnp.abs(x)), jnp.arctanh(u), lax.top_k(x, 3),
+        jax.nn.gelu(x, approximate=False),
+    )  # fmt: skip
+
+
+def movement(x: Any, i: Any) -> Any:
+    return (
+        x.T, x.reshape(2, -1), x[::2, 1:5], x[::-1], jnp.concatenate([x, x], 1), jnp.pad(x, ((1, 2), (0, 3))),
+        lax.pad(x, 0.0, ((-1, 0, 2), (0, 1, 0))), lax.dynamic_slice(x, (i, 0), (2, 3)),
+        lax.dynamic_update_slice(x, jnp.ones((2, 2)), (i, i)), x[i], jnp.take(x, jnp.array([3, 1]), axis=0),
+        jnp.broadcast_to(x[0], (3, FEATURES)), jnp.arange(5), jnp.eye(3),
+    )  # fmt: skip
+
+
+def integers(a: Any, b: Any) -> Any:
+    return (
+        a + b, a * b, a - b, a // (b | 1), a % (b | 1), a & b, a | b, a ^ b, ~a, a << 3, a >> b % 31,
+        lax.population_count(a), a < b, jnp.max(a), lax.bitcast_convert_type(a, jnp.float32),
+        a.astype(jnp.int8), a.astype(jnp.bool_),
+    )  # fmt: skip
+
+
+def reductions(x: Any) -> Any:
+    return jnp.sum(x, 0), jnp.max(x, 1), jnp.min(x), jnp.prod(x, 0), jnp.all(x > 0, 1), jnp.any(x > 0), jnp.argmin(x, 0)
+
+
+def through(dtype: Any) -> Callable[..., Any]:
+    def f(x: Any, w: Any) -> Any:
+        a, b = x.astype(dtype), w.astype(dtype)
+        return a, lax.dot_general(a, b, (((1,), (0,)), ((), ())), preferred_element_type=jnp.float32), a.astype(jnp.float32)
+
+    return f
+
+
+UNSIGNED = rng.integers(0, 2**32, size=(2, 9), dtype=np.uint32)
+SIGNED = UNSIGNED.view(np.int32)
+ZEROS = jax.tree.map(np.zeros_like, PARAMETERS)
+W0 = PARAMETERS[0][0]
+IMAGES = rng.normal(size=(3, 4, 5)).astype(np.float32)
+
+PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
+    "forward": (forward, (PARAMETERS, X)),
+    "loss": (one_hot_loss, (PARAMETERS, X, Y)),
+    "gather": (gather_loss, (PARAMETERS, X, Y)),
+    "value_and_grad": (jax.value_and_grad(one_hot_loss), (PARAMETERS, X, Y)),
+    "adam": (adam, (PARAMETERS, ZEROS, ZEROS, np.int32(0), X, Y)),
+    "accuracy": (accuracy, (PARAMETERS, X, Y)),
+    "vmap": (jax.vmap(lambda a, b: a @ b.T), (IMAGES, IMAGES)),
+    "nested": (nested, (X,)),
+    "checkpoint": (jax.grad(jax.checkpoint(lambda x: jnp.sum(jnp.sin(jnp.sin(x))))), (X,)),
+    "elementwise": (elementwise, (X,)),
+    "chlo": (functions_of_chlo, (X,)),
+    "movement": (movement, (X, np.int32(1))),
+    "unsigned": (integers, (UNSIGNED[0], UNSIGNED[1])),
+    "signed": (integers, (SIGNED[0], SIGNED[1])),
+    "reductions": (reductions, (X,)),
+    "no arguments": (lambda: jnp.arange(4.0), ()),
+    **{
+        np.dtype(dtype).name: (through(dtype), (X, W0))
+        for dtype in (
+            jnp.bfloat16, jnp.float16, jnp.float8_e4m3fn, jnp.float8_e5m2, jnp.float8_e4m3fnuz, jnp.float8_e5m2fnuz,
+            jnp.float8_e4m3b11fnuz, jnp.float8_e3m4, jnp.float8_e4m3,
+        )
+    },
+}  # fmt: skip
+
+# Beyond the interpreter of jaxlib: it does not know chlo, nor these operations.
+NOT_INTERPRETED = {"chlo"}
+
+
+def lower(name: str, debug: bool) -> str:
+    function, arguments = PROGRAMS[name]
+    donated = (0,) if name == "adam" else ()
+    return jax.jit(function, donate_argnums=donated).lower(*arguments).as_text(debug_info=debug)
+
+
+@pytest.mark.parametrize("debug", [False, True], ids=["plain", "locations"])
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_round_trip(name: str, debug: bool) -> None:
+    text = lower(name, debug)
+    flags = ["-mlir-print-debuginfo"] if debug else []
+    pretty = opt(text, *flags)
+    generic = opt(text, "-mlir-print-op-generic", *flags)
+    want = canonical(text, debug)
+    assert canonical(pretty, debug) == want
+    assert canonical(generic, debug) == want
+    # The form that we print is the form that JAX prints, letter for letter.
+    if not debug:
+        assert pretty.strip() == text.strip()
+    # Generic text, as jaxlib writes it, is read as well.
+    assert canonical(opt(want, *flags), debug) == want
+
+
+@pytest.mark.parametrize("name", [n for n in PROGRAMS if n not in NOT_INTERPRETED])
+def test_normalise_keeps_every_bit(name: str) -> None:
+    text = lower(name, debug=False)
+    normal = opt(text, "-normalise")
+    assert "call @" not in normal and "optimization_barrier" not in normal
+    arguments = [np.asarray(a) for a in jax.tree.leaves(PROGRAMS[name][1])]
+    before, after = evaluate(text, arguments), evaluate(normal, arguments)
+    assert before == after
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("func.func @f(%a: tensor<4xf32>) { %0 = stablehlo.frobnicate %a : tensor<4xf32> return }", "frobnicate"),
+        ("func.func @f(%a: tensor<?xf32>) { %0 = stablehlo.abs %a : tensor<?xf32> return }", "static shape"),
+        ("func.func @f(%a: tensor<4xf32>) { %0 = stablehlo.add %a : tensor<4xf32> return }", "expected ','"),
+        ("module {", "expected"),
+    ],
+)
+def test_bad_input(text: str, message: str) -> None:
+    done = subprocess.run([str(OPT), "-"], input=text, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "error:" in done.stderr and message in done.stderr
