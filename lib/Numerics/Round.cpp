@@ -141,6 +141,16 @@ uint32_t steelyard::encode(const FloatFormat &format, double value,
   return encodeParts(format, split(value), rounding, saturate, randomBits);
 }
 
+void steelyard::encode(const FloatFormat &format, const float *values,
+                       const uint32_t *randomBits, size_t count,
+                       Rounding rounding, bool saturate, uint32_t *codes) {
+  const FloatFormat copy = format; // not aliased by the codes
+  for (size_t i = 0; i < count; ++i) {
+    codes[i] = encodeParts(copy, split(values[i]), rounding, saturate,
+                           randomBits != nullptr ? randomBits[i] : 0);
+  }
+}
+
 uint32_t steelyard::encodeE8M0(float value, bool saturate) {
   return encodeE8M0Parts(split(value), saturate);
 }

@@ -51,6 +51,11 @@ uint32_t encode(const FloatFormat &format, double value,
                 Rounding rounding = Rounding::NearestEven,
                 bool saturate = false, uint32_t randomBits = 0);
 
+/// Many at once; `randomBits` is null or one for each.
+void encode(const FloatFormat &format, const float *values,
+            const uint32_t *randomBits, size_t count, Rounding rounding,
+            bool saturate, uint32_t *codes);
+
 /// The value of `code`, exact; bits above the format's width are ignored. NaN
 /// is quiet, with the code's sign and, under `IEEE`, its payload
 /// (IEEE 754-2019 section 6.2.3).

@@ -197,7 +197,9 @@ def encode(
     random = np.zeros(values.size, np.uint32) if random is None else random
     codes = np.empty(values.size, np.uint32)
     function = library().sy_encode_f64 if values.dtype == np.float64 else library().sy_encode
-    function(f.struct, pointer(values), pointer(random), ctypes.c_int64(values.size), rounding, saturate, pointer(codes))
+    function(
+        f.struct, pointer(values), pointer(random), ctypes.c_int64(values.size), rounding, saturate, pointer(codes)
+    )
     return codes
 
 
@@ -217,7 +219,20 @@ def all_codes(f: Format) -> Codes:
 
 SPECIALS = np.array(
     # zero, least and largest subnormal, least normal, one, largest, infinity, quiet and signalling NaNs
-    [0, 1, 2, 0x007FFFFF, 0x00800000, 0x00800001, 0x3F800000, 0x7F7FFFFF, 0x7F800000, 0x7F800001, 0x7FC00000, 0x7FFFFFFF],
+    [
+        0,
+        1,
+        2,
+        0x007FFFFF,
+        0x00800000,
+        0x00800001,
+        0x3F800000,
+        0x7F7FFFFF,
+        0x7F800000,
+        0x7F800001,
+        0x7FC00000,
+        0x7FFFFFFF,
+    ],
     np.uint32,
 )
 
@@ -228,7 +243,9 @@ def boundaries(f: Format) -> Floats:
     least = 1 - f.bias - f.t
     magnitudes = np.arange(f.magnitudes + 2, dtype=np.int64)  # two beyond the codes: what overflows
     field, fraction = magnitudes >> f.t, magnitudes & ((1 << f.t) - 1)
-    values = np.ldexp(np.where(field > 0, fraction + (1 << f.t), fraction).astype(np.float64), least + np.maximum(field, 1) - 1)
+    values = np.ldexp(
+        np.where(field > 0, fraction + (1 << f.t), fraction).astype(np.float64), least + np.maximum(field, 1) - 1
+    )
     points = np.concatenate([values, (values[1:] + values[:-1]) / 2])
     with np.errstate(over="ignore"):
         bits = points.astype(np.float32).view(np.uint32)
@@ -288,7 +305,9 @@ func.func @{name}(%in: memref<?x{source}>, %random: memref<?xi32>, %out: memref<
 }}"""
 
 
-def cast(source: Format | str, target: Format | str, rounding: Rounding, saturate: bool, lanes: int, codes: bool) -> str:
+def cast(
+    source: Format | str, target: Format | str, rounding: Rounding, saturate: bool, lanes: int, codes: bool
+) -> str:
     """The text of one scaled.cast from %x to %q."""
     attributes = []
     if rounding != Rounding.nearest_even:
@@ -385,7 +404,9 @@ def call(compiled: ctypes.CDLL, name: str, values: npt.NDArray[Any], random: Cod
     """Runs a compiled loop."""
     random = np.zeros(values.size, np.uint32) if random is None else random
     out = np.empty(values.size, out_type)
-    library().sy_call(getattr(compiled, name), pointer(values), pointer(random), pointer(out), ctypes.c_int64(values.size))
+    library().sy_call(
+        getattr(compiled, name), pointer(values), pointer(random), pointer(out), ctypes.c_int64(values.size)
+    )
     return out
 
 

@@ -15,6 +15,7 @@ from support import (
     MODES,
     Format,
     Rounding,
+    Rule,
     all_codes,
     boundaries,
     by_name,
@@ -36,7 +37,6 @@ from support import (
     supports,
     to_llvm,
     tool,
-    Rule,
 )
 from test_round import DELTAS, e8m0, ml_dtypes_codes
 
@@ -252,7 +252,9 @@ def test_e8m0(others: ctypes.CDLL) -> None:
 
 def test_float64_to_float32(others: ctypes.CDLL) -> None:
     near = patterns(1 << 18).astype(np.float64)
-    values = np.concatenate([near, near * (1 + 2.0**-24), np.nextafter(near, np.inf), [1e300, -1e-310, np.inf, -np.inf]])
+    values = np.concatenate(
+        [near, near * (1 + 2.0**-24), np.nextafter(near, np.inf), [1e300, -1e-310, np.inf, -np.inf]]
+    )
     values = values[~np.isnan(values)]
     largest = np.finfo(np.float32).max
     with np.errstate(over="ignore"):

@@ -8,6 +8,7 @@ import gfloat
 import ml_dtypes
 import numpy as np
 import pytest
+from gfloat.formats import format_info_ocp_e8m0
 from support import (
     FORMATS,
     MLIR_FORMATS,
@@ -21,7 +22,6 @@ from support import (
     pointer,
     validate,
 )
-from gfloat.formats import format_info_ocp_e8m0
 
 
 @pytest.mark.parametrize("f", FORMATS, ids=ids)

@@ -89,7 +89,9 @@ def test_modes_as_gfloat(f: Format, rounding: Rounding, saturate: bool) -> None:
 def test_float64_rounds_once(f: Format, rounding: Rounding) -> None:
     # What float32 would round to a tie first.
     near = boundaries(f).astype(np.float64)
-    values = np.concatenate([near, np.nextafter(near, np.inf), np.nextafter(near, -np.inf), np.float64([1e300, -1e-320])])
+    values = np.concatenate(
+        [near, np.nextafter(near, np.inf), np.nextafter(near, -np.inf), np.float64([1e300, -1e-320])]
+    )
     for saturate in (False, True):
         check(f, values, rounding, saturate, random_bits(values.size))
 
@@ -193,7 +195,30 @@ def test_e8m0_edges() -> None:
     assert e8m0(large, True).tolist() == [254, 254, 254, 0]
 
 
-DELTAS = [0, 1, -1, 24, -24, 126, 127, 128, -125, -126, -127, -149, -150, -151, 150, 254, 277, 278, -276, -277, -278, -300]
+DELTAS = [
+    0,
+    1,
+    -1,
+    24,
+    -24,
+    126,
+    127,
+    128,
+    -125,
+    -126,
+    -127,
+    -149,
+    -150,
+    -151,
+    150,
+    254,
+    277,
+    278,
+    -276,
+    -277,
+    -278,
+    -300,
+]
 DELTAS += [2**31 - 1, -(2**31), 2**20, -(2**20), 2**21, -(2**21), 1023, -1022, -1074, 2100, -2100]
 
 

@@ -60,10 +60,8 @@ EXPORT void sy_describe(const Format *format, uint32_t *codes, float *values) {
 EXPORT void sy_encode(const Format *format, const float *values,
                       const uint32_t *random, int64_t count, int32_t rounding,
                       int32_t saturate, uint32_t *codes) {
-  for (int64_t i = 0; i < count; ++i) {
-    codes[i] = encode(*format, values[i], static_cast<Rounding>(rounding),
-                      saturate != 0, random[i]);
-  }
+  encode(*format, values, random, static_cast<size_t>(count),
+         static_cast<Rounding>(rounding), saturate != 0, codes);
 }
 
 EXPORT void sy_encode_f64(const Format *format, const double *values,
@@ -139,59 +137,82 @@ struct Sweep {
   FloatFormat format;
   Rounding rounding;
   bool saturate;
-  Compiled compiled;
+  const Compiled *compiled;
+  int64_t compiledCount;
 };
 
 template <typename Code>
 int64_t sweep(const Sweep &s, int64_t begin, int64_t end, uint32_t *first) {
-  constexpr int64_t kBlock = 1 << 14;
+  constexpr int64_t kBlock = 1 << 12;
   std::vector<float> values(kBlock);
-  std::vector<uint32_t> random(kBlock);
-  std::vector<Code> codes(kBlock);
+  std::vector<uint32_t> random(kBlock), codes(kBlock);
+  std::vector<Code> got(kBlock), want(kBlock);
   bool checksOrder = s.rounding != Rounding::Stochastic;
   uint32_t previous = 0;
   int64_t wrong = 0;
+  auto count = [&](int64_t at, int64_t i) {
+    if (wrong++ == 0) {
+      *first = static_cast<uint32_t>(at + i);
+    }
+  };
   for (int64_t at = begin; at < end; at += kBlock) {
-    int64_t count = std::min(kBlock, end - at);
-    for (int64_t i = 0; i < count; ++i) {
+    int64_t size = std::min(kBlock, end - at);
+    for (int64_t i = 0; i < size; ++i) {
       auto bits = static_cast<uint32_t>(at + i);
       values[i] = std::bit_cast<float>(bits);
       random[i] = mix(bits);
     }
-    call(s.compiled, values.data(), random.data(), codes.data(), count);
-    for (int64_t i = 0; i < count; ++i) {
-      auto bits = static_cast<uint32_t>(at + i);
-      uint32_t code =
-          encode(s.format, values[i], s.rounding, s.saturate, random[i]);
-      bool holds = code == codes[i];
-      // Larger magnitudes never have smaller codes. Each half of the patterns
-      // starts with a zero; NaN is where order ends.
-      if (checksOrder) {
-        uint32_t magnitude = code & s.format.magnitudeMask();
-        bool isNumber =
-            (bits & 0x7fffffff) <= 0x7f800000 && !s.format.isNaN(code);
-        previous = (bits & 0x7fffffff) == 0 ? 0 : previous;
-        if (isNumber) {
-          holds = holds && magnitude >= previous;
-          previous = magnitude;
+    encode(s.format, values.data(), random.data(), static_cast<size_t>(size),
+           s.rounding, s.saturate, codes.data());
+    std::copy_n(codes.begin(), size, want.begin());
+    for (int64_t which = 0; which < s.compiledCount; ++which) {
+      call(s.compiled[which], values.data(), random.data(), got.data(), size);
+      if (std::memcmp(got.data(), want.data(), size * sizeof(Code)) != 0) {
+        for (int64_t i = 0; i < size; ++i) {
+          if (got[i] != want[i]) {
+            count(at, i);
+          }
         }
       }
-      if (!holds && wrong++ == 0) {
-        *first = bits;
-      }
     }
+    // Larger magnitudes never have smaller codes, NaN for overflow counting as
+    // the largest. Blocks are aligned: zero and infinity start one.
+    auto least = static_cast<uint32_t>(at) & 0x7fffffff;
+    if (!checksOrder || least > 0x7f800000) {
+      continue;
+    }
+    uint32_t mask = s.format.magnitudeMask();
+    bool zeroIsNaN = !s.format.hasNegativeZero();
+    auto order = [&](int64_t i) {
+      uint32_t magnitude = codes[i] & mask;
+      return zeroIsNaN && codes[i] == mask + 1 ? mask + 1 : magnitude;
+    };
+    if (least != 0 && order(0) < previous) {
+      count(at, 0);
+    }
+    int64_t falls = 0;
+    int64_t numbers = least == 0x7f800000 ? 1 : size;
+    for (int64_t i = 1; i < numbers; ++i) {
+      falls += order(i) < order(i - 1) ? 1 : 0;
+    }
+    if (falls != 0) {
+      count(at, 0);
+    }
+    previous = order(numbers - 1);
   }
   return wrong;
 }
 } // namespace
 
-/// Compares compiled code with `encode` on the float32 patterns [begin, end)
-/// and checks that it is monotonic; gives how many differ and the first.
-/// `bytes` is the size of a code in memory.
+/// Compares each of the compiled loops with `encode` on the float32 patterns
+/// [begin, end) and checks that it is monotonic; gives how many differ and the
+/// first. `bytes` is the size of a code in memory, `begin` a multiple of 4096.
 EXPORT int64_t sy_sweep(const Format *format, int32_t rounding,
-                        int32_t saturate, Compiled compiled, int64_t bytes,
-                        int64_t begin, int64_t end, uint32_t *first) {
-  Sweep s{*format, static_cast<Rounding>(rounding), saturate != 0, compiled};
+                        int32_t saturate, const Compiled *compiled,
+                        int64_t compiledCount, int64_t bytes, int64_t begin,
+                        int64_t end, uint32_t *first) {
+  Sweep s{*format, static_cast<Rounding>(rounding), saturate != 0, compiled,
+          compiledCount};
   return bytes == 1 ? sweep<uint8_t>(s, begin, end, first)
                     : sweep<uint16_t>(s, begin, end, first);
 }
