@@ -40,15 +40,19 @@ struct Codes {
     } else if (isa<Float8E8M0FNUType>(element)) {
       kind = Kind::E8M0;
     } else {
+      std::optional<FloatFormat> known;
       if (auto type = dyn_cast<FloatType>(element)) {
-        attribute = getFormatOf(type);
+        known = getFloatFormat(type);
+      } else if (attribute) {
+        known = getFloatFormat(attribute);
       }
-      if (attribute) {
+      if (known) {
         kind = Kind::Small;
-        format = getFloatFormat(attribute);
+        format = *known;
       }
     }
   }
+  bool operator==(const Codes &) const = default;
   bool is(const FloatFormat &other) const {
     return kind == Kind::Small && isFloat && format == other;
   }
@@ -109,6 +113,10 @@ static Value widen(Emitter &m, const Cast &cast) {
 }
 
 static Value emitCast(OpBuilder &builder, Location location, const Cast &cast) {
+  if (cast.input.getType() == cast.result && cast.from == cast.to &&
+      !cast.saturate) {
+    return cast.input; // as it folds: a NaN keeps its payload
+  }
   Emitter narrow(builder, location, cast.result);
   Value value = widen(narrow, cast);
   bool isDouble = cast.from.kind == Codes::Kind::F64;

@@ -10,6 +10,8 @@
 
 #include "Codes.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace steelyard;
 using arith::CmpIPredicate;
@@ -25,10 +27,19 @@ Type Emitter::shaped(Type element) const {
 
 Value Emitter::integer(int64_t value) {
   Type type = integerType();
-  TypedAttr attribute = b.getIntegerAttr(
-      getElementTypeOrSelf(type),
-      APInt(width, static_cast<uint64_t>(value), /*isSigned=*/false,
-            /*implicitTrunc=*/true));
+  return constant(type, b.getIntegerAttr(
+                            getElementTypeOrSelf(type),
+                            APInt(width, static_cast<uint64_t>(value),
+                                  /*isSigned=*/false, /*implicitTrunc=*/true)));
+}
+
+Value Emitter::powerOfTwo(int exponent) {
+  Type type = floatType();
+  return constant(type, b.getFloatAttr(getElementTypeOrSelf(type),
+                                       std::ldexp(1.0, exponent)));
+}
+
+Value Emitter::constant(Type type, TypedAttr attribute) {
   if (auto vector = dyn_cast<VectorType>(type)) {
     attribute = SplatElementsAttr::get(vector, Attribute(attribute));
   }
@@ -110,9 +121,9 @@ static Value decodeFinite(Emitter &m, Value magnitude,
   bool fitsNormals = format.minSubnormalExponent() >= -126;
   if (fitsNormals && leastField >= 2 && leastField <= 254) {
     // Subnormal code 0.f: 1.f - 1.0 times the least normal number.
-    Value least = m.integer(int64_t{leastField} << 23);
-    Value subnormal =
-        m.toBits(m.subF(m.toFloat(m.bitOr(placed, least)), m.toFloat(least)));
+    int least = format.minNormalExponent();
+    Value withOne = m.toFloat(m.bitOr(placed, m.powerOfTwoBits(least)));
+    Value subnormal = m.toBits(m.subF(withOne, m.powerOfTwo(least)));
     Value normal = m.add(placed, m.integer(int64_t{leastField - 1} << 23));
     Value isSubnormal =
         m.compare(CmpIPredicate::ult, magnitude, m.integer(int64_t{1} << t));
@@ -267,9 +278,8 @@ Value Encoder::nearest() {
   // number: the addition rounds, nearest even.
   int k = format.minSubnormalExponent() + m.fractionBits();
   if (format.minSubnormalExponent() >= 2 - m.bias() && k <= m.bias()) {
-    Value magic = m.powerOfTwo(k);
-    Value sum = m.addF(m.toFloat(magnitude), magic);
-    Value subnormal = m.sub(m.toBits(sum), m.toBits(magic));
+    Value sum = m.addF(m.toFloat(magnitude), m.powerOfTwo(k));
+    Value subnormal = m.sub(m.toBits(sum), m.powerOfTwoBits(k));
     return m.select(isSubnormal(), subnormal, cutNearest(aligned()));
   }
   // What is moved out is kept in the last bit: two bits below the result's are

@@ -44,9 +44,10 @@ public:
   }
 
   mlir::Value integer(int64_t value);
-  /// 2^exponent, a normal number.
-  mlir::Value powerOfTwo(int exponent) {
-    return toFloat(integer(int64_t{exponent + bias()} << fractionBits()));
+  /// 2^exponent, a normal number, and its bits.
+  mlir::Value powerOfTwo(int exponent);
+  mlir::Value powerOfTwoBits(int exponent) {
+    return integer(static_cast<int64_t>(exponent + bias()) << fractionBits());
   }
 
   mlir::Value add(mlir::Value l, mlir::Value r);
@@ -71,6 +72,8 @@ public:
   mlir::Value toFloat(mlir::Value bits);
   /// 0 or 1.
   mlir::Value fromBool(mlir::Value condition);
+
+  mlir::Value constant(mlir::Type type, mlir::TypedAttr attribute);
 
   mlir::OpBuilder &b;
   mlir::Location loc;

@@ -79,36 +79,32 @@ steelyard::FloatFormat mlir::scaled::getFloatFormat(FormatAttr format) {
           static_cast<steelyard::NonFinite>(format.getNonFinite())};
 }
 
+std::optional<steelyard::FloatFormat>
+mlir::scaled::getFloatFormat(FloatType type) {
+  using Format = std::optional<steelyard::FloatFormat>;
+  namespace formats = steelyard::formats;
+  return TypeSwitch<Type, Format>(type)
+      .Case<Float8E5M2Type>([](auto) { return formats::f8E5M2; })
+      .Case<Float8E4M3Type>([](auto) { return formats::f8E4M3; })
+      .Case<Float8E4M3FNType>([](auto) { return formats::f8E4M3FN; })
+      .Case<Float8E3M4Type>([](auto) { return formats::f8E3M4; })
+      .Case<Float8E5M2FNUZType>([](auto) { return formats::f8E5M2FNUZ; })
+      .Case<Float8E4M3FNUZType>([](auto) { return formats::f8E4M3FNUZ; })
+      .Case<Float8E4M3B11FNUZType>([](auto) { return formats::f8E4M3B11FNUZ; })
+      .Case<Float6E2M3FNType>([](auto) { return formats::f6E2M3FN; })
+      .Case<Float6E3M2FNType>([](auto) { return formats::f6E3M2FN; })
+      .Case<Float4E2M1FNType>([](auto) { return formats::f4E2M1FN; })
+      .Case<BFloat16Type>([](auto) { return formats::bf16; })
+      .Case<Float16Type>([](auto) { return formats::f16; })
+      .Default([](Type) { return Format(); });
+}
+
 FormatAttr mlir::scaled::getFormatOf(FloatType type) {
-  MLIRContext *context = type.getContext();
-  auto make = [&](int64_t e, int64_t t, int64_t bias, NonFinite rule) {
-    return FormatAttr::get(context, e, t, bias, rule);
-  };
-  return TypeSwitch<Type, FormatAttr>(type)
-      .Case<Float8E5M2Type>(
-          [&](auto) { return make(5, 2, 15, NonFinite::IEEE); })
-      .Case<Float8E4M3Type>(
-          [&](auto) { return make(4, 3, 7, NonFinite::IEEE); })
-      .Case<Float8E4M3FNType>(
-          [&](auto) { return make(4, 3, 7, NonFinite::NaNOnly); })
-      .Case<Float8E3M4Type>(
-          [&](auto) { return make(3, 4, 3, NonFinite::IEEE); })
-      .Case<Float8E5M2FNUZType>(
-          [&](auto) { return make(5, 2, 16, NonFinite::NegativeZeroNaN); })
-      .Case<Float8E4M3FNUZType>(
-          [&](auto) { return make(4, 3, 8, NonFinite::NegativeZeroNaN); })
-      .Case<Float8E4M3B11FNUZType>(
-          [&](auto) { return make(4, 3, 11, NonFinite::NegativeZeroNaN); })
-      .Case<Float6E2M3FNType>(
-          [&](auto) { return make(2, 3, 1, NonFinite::FiniteOnly); })
-      .Case<Float6E3M2FNType>(
-          [&](auto) { return make(3, 2, 3, NonFinite::FiniteOnly); })
-      .Case<Float4E2M1FNType>(
-          [&](auto) { return make(2, 1, 1, NonFinite::FiniteOnly); })
-      .Case<BFloat16Type>(
-          [&](auto) { return make(8, 7, 127, NonFinite::IEEE); })
-      .Case<Float16Type>([&](auto) { return make(5, 10, 15, NonFinite::IEEE); })
-      .Default([](Type) { return FormatAttr(); });
+  std::optional<steelyard::FloatFormat> format = getFloatFormat(type);
+  return format ? FormatAttr::get(type.getContext(), format->exponentBits,
+                                  format->significandBits, format->bias,
+                                  static_cast<NonFinite>(format->nonFinite))
+                : FormatAttr();
 }
 
 //===----------------------------------------------------------------------===//

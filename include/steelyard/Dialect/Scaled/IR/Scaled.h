@@ -46,7 +46,8 @@ int32_t maxExponents(int32_t lhs, int32_t rhs);
 /// The format of a float element type of at most 16 bits.
 FormatAttr getFormatOf(FloatType type);
 
-/// The same format for Numerics.
+/// The same, for Numerics; nothing for wider types and E8M0.
+std::optional<steelyard::FloatFormat> getFloatFormat(FloatType type);
 steelyard::FloatFormat getFloatFormat(FormatAttr format);
 
 } // namespace mlir::scaled
