@@ -1,4 +1,4 @@
-// RUN: steelyard-opt %s -convert-scaled-cast-to-arith -canonicalize -cse | FileCheck %s --enable-var-scope
+// RUN: steelyard-opt %s -convert-scaled-cast-to-arith -canonicalize -cse | FileCheck %s
 // RUN: steelyard-opt %s -convert-scaled-cast-to-arith -verify-no-arith-on-small-floats -o /dev/null
 
 // Nearest even: subnormals by an addition, normals by the carry of one; then the bound, NaN, the sign.

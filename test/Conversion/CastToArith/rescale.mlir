@@ -1,4 +1,4 @@
-// RUN: steelyard-opt %s -convert-scaled-cast-to-arith -canonicalize -cse | FileCheck %s --enable-var-scope
+// RUN: steelyard-opt %s -convert-scaled-cast-to-arith -canonicalize -cse | FileCheck %s
 
 // Three factors made of one delta, for all elements.
 // CHECK-LABEL: func @vector(
