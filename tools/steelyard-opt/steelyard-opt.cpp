@@ -14,6 +14,18 @@ int main(int argc, char **argv) {
   steelyard::registerAllPasses();
   return mlir::asMainReturnCode(mlir::MlirOptMain(
       argc, argv,
-      "steelyard-opt: reads MLIR, runs passes or pipelines, writes MLIR\n",
+      "steelyard-opt: reads a module (text or bytecode; '-' is standard "
+      "input), "
+      "runs the passes and pipelines named, in their order, and writes the "
+      "module.\n\n"
+      "  steelyard-opt step.mlir -normalise -scalify\n"
+      "  steelyard-opt step.mlir -steelyard-import -steelyard-cpu "
+      "-mlir-print-ir-after-all\n"
+      "  steelyard-opt step.mlir "
+      "-pass-pipeline='builtin.module(normalise,canonicalize)'\n\n"
+      "Pipelines: -steelyard-import, what every scheme begins with; "
+      "-steelyard-cpu, from there to the LLVM dialect. "
+      "-mlir-print-debuginfo keeps locations, -verify-diagnostics checks "
+      "expected errors.\n",
       registry));
 }

@@ -39,3 +39,54 @@ func.func @floats(%x: tensor<4xf32>) -> tensor<4xf32> {
   %1 = stablehlo.add %x, %0 : tensor<4xf32>
   return %1 : tensor<4xf32>
 }
+
+// CHECK-LABEL: @integers
+// CHECK-DAG: %[[SUM:.+]] = stablehlo.constant dense<[4, 6, 0]> : tensor<3xui8>
+// CHECK-DAG: %[[LT:.+]] = stablehlo.constant dense<[true, true, false]> : tensor<3xi1>
+// CHECK-DAG: %[[MAX:.+]] = stablehlo.constant dense<3> : tensor<2xi32>
+// CHECK: return %[[SUM]], %[[LT]], %[[MAX]]
+func.func @integers() -> (tensor<3xui8>, tensor<3xi1>, tensor<2xi32>) {
+  %a = stablehlo.constant dense<[1, 2, 253]> : tensor<3xui8>
+  %b = stablehlo.constant dense<[3, 4, 3]> : tensor<3xui8>
+  %0 = stablehlo.add %a, %b : tensor<3xui8>
+  %1 = stablehlo.compare LT, %a, %b, UNSIGNED : (tensor<3xui8>, tensor<3xui8>) -> tensor<3xi1>
+  %m = stablehlo.constant dense<-5> : tensor<2xi32>
+  %n = stablehlo.constant dense<3> : tensor<2xi32>
+  %2 = stablehlo.maximum %m, %n : tensor<2xi32>
+  return %0, %1, %2 : tensor<3xui8>, tensor<3xi1>, tensor<2xi32>
+}
+
+// CHECK-LABEL: @exact_conversions
+// CHECK-DAG: stablehlo.constant dense<-7.000000e+00> : tensor<4xf16>
+// CHECK-DAG: stablehlo.constant dense<5.000000e-01> : tensor<2xf8E4M3FN>
+// CHECK-DAG: stablehlo.constant dense<255> : tensor<2xi32>
+// CHECK: return
+func.func @exact_conversions() -> (tensor<4xf16>, tensor<2xf8E4M3FN>, tensor<2xi32>) {
+  %a = stablehlo.constant dense<-7> : tensor<4xi32>
+  %0 = stablehlo.convert %a : (tensor<4xi32>) -> tensor<4xf16>
+  %b = stablehlo.constant dense<0.5> : tensor<2xf32>
+  %1 = stablehlo.convert %b : (tensor<2xf32>) -> tensor<2xf8E4M3FN>
+  %c = stablehlo.constant dense<255> : tensor<2xui8>
+  %2 = stablehlo.convert %c : (tensor<2xui8>) -> tensor<2xi32>
+  return %0, %1, %2 : tensor<4xf16>, tensor<2xf8E4M3FN>, tensor<2xi32>
+}
+
+// 16777217 has no float32, 0.1 no float16, 1000 no float8, -0 no E4M3FNUZ; float to integer is left to the lowering.
+// CHECK-LABEL: @conversions
+// CHECK: stablehlo.convert %{{.+}} : (tensor<i32>) -> tensor<f32>
+// CHECK: stablehlo.convert %{{.+}} : (tensor<f32>) -> tensor<f16>
+// CHECK: stablehlo.convert %{{.+}} : (tensor<f32>) -> tensor<i32>
+// CHECK: stablehlo.convert %{{.+}} : (tensor<i32>) -> tensor<f8E4M3FN>
+// CHECK: stablehlo.convert %{{.+}} : (tensor<f32>) -> tensor<f8E4M3FNUZ>
+func.func @conversions() -> (tensor<f32>, tensor<f16>, tensor<i32>, tensor<f8E4M3FN>, tensor<f8E4M3FNUZ>) {
+  %a = stablehlo.constant dense<16777217> : tensor<i32>
+  %0 = stablehlo.convert %a : (tensor<i32>) -> tensor<f32>
+  %b = stablehlo.constant dense<0.1> : tensor<f32>
+  %1 = stablehlo.convert %b : (tensor<f32>) -> tensor<f16>
+  %2 = stablehlo.convert %b : (tensor<f32>) -> tensor<i32>
+  %c = stablehlo.constant dense<1000> : tensor<i32>
+  %3 = stablehlo.convert %c : (tensor<i32>) -> tensor<f8E4M3FN>
+  %d = stablehlo.constant dense<-0.0> : tensor<f32>
+  %4 = stablehlo.convert %d : (tensor<f32>) -> tensor<f8E4M3FNUZ>
+  return %0, %1, %2, %3, %4 : tensor<f32>, tensor<f16>, tensor<i32>, tensor<f8E4M3FN>, tensor<f8E4M3FNUZ>
+}

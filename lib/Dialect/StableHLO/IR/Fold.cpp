@@ -17,11 +17,181 @@ static Attribute splatAs(Attribute attribute, Type type) {
   return splat ? splat.resizeSplat(cast<ShapedType>(type)) : Attribute();
 }
 
+/// Constants are folded if they are splats or this small: a fold trades time
+/// for memory.
+static constexpr int64_t kFoldLimit = 64;
+
+/// Constant elements of a type that can be folded, or null.
+template <typename Element>
+static DenseElementsAttr foldable(Attribute attribute) {
+  auto elements = dyn_cast_or_null<DenseElementsAttr>(attribute);
+  return elements && isa<Element>(elements.getElementType()) &&
+                 (elements.isSplat() || elements.getNumElements() <= kFoldLimit)
+             ? elements
+             : DenseElementsAttr();
+}
+
+/// The elements of a constant; one if it is a splat and `asSplat` is set.
+template <typename Value>
+static SmallVector<Value> valuesOf(DenseElementsAttr elements, bool asSplat) {
+  if (asSplat) {
+    return {elements.getSplatValue<Value>()};
+  }
+  return llvm::to_vector(elements.getValues<Value>());
+}
+
+/// Integer arithmetic wraps, as the operations do: exact.
+template <typename Compute>
+static Attribute foldIntegers(ArrayRef<Attribute> operands, Type type,
+                              Compute compute) {
+  SmallVector<DenseElementsAttr> constants;
+  for (Attribute operand : operands) {
+    constants.push_back(foldable<IntegerType>(operand));
+    if (!constants.back()) {
+      return {};
+    }
+  }
+  bool splat = llvm::all_of(
+      constants, [](DenseElementsAttr elements) { return elements.isSplat(); });
+  SmallVector<SmallVector<APInt>> values;
+  for (DenseElementsAttr elements : constants) {
+    values.push_back(valuesOf<APInt>(elements, splat));
+  }
+  SmallVector<APInt> results;
+  for (size_t i = 0; i < values.front().size(); ++i) {
+    results.push_back(compute(values.front()[i], values.back()[i]));
+  }
+  return DenseElementsAttr::get(cast<ShapedType>(type), results);
+}
+
+/// As arithmetic sees it: unsigned and boolean elements have no sign.
+static bool isUnsigned(Type type) {
+  Type element = getElementTypeOrSelf(type);
+  return element.isUnsignedInteger() || element.isInteger(1);
+}
+
+static Attribute foldConvertOfIntegers(DenseElementsAttr elements,
+                                       ShapedType type) {
+  bool noSign = isUnsigned(elements.getElementType());
+  SmallVector<APInt> values = valuesOf<APInt>(elements, elements.isSplat());
+  if (auto to = dyn_cast<IntegerType>(type.getElementType())) {
+    for (APInt &value : values) {
+      value = to.getWidth() == 1 ? APInt(1, !value.isZero())
+              : noSign           ? value.zextOrTrunc(to.getWidth())
+                                 : value.sextOrTrunc(to.getWidth());
+    }
+    return DenseElementsAttr::get(type, values);
+  }
+  auto to = dyn_cast<FloatType>(type.getElementType());
+  if (!to) {
+    return {};
+  }
+  SmallVector<APFloat> reals;
+  for (const APInt &value : values) {
+    // Through 128 bits of significand: APFloat's own conversion does not tell
+    // overflow of the formats without infinity.
+    APFloat real(APFloat::IEEEquad());
+    bool losesInfo = false;
+    if (real.convertFromAPInt(value, !noSign, APFloat::rmNearestTiesToEven) !=
+            APFloat::opOK ||
+        real.convert(to.getFloatSemantics(), APFloat::rmNearestTiesToEven,
+                     &losesInfo) != APFloat::opOK ||
+        losesInfo) {
+      return {};
+    }
+    reals.push_back(real);
+  }
+  return DenseElementsAttr::get(type, reals);
+}
+
+static Attribute foldConvertOfFloats(DenseElementsAttr elements,
+                                     ShapedType type) {
+  auto to = dyn_cast<FloatType>(type.getElementType());
+  if (!to) {
+    return {};
+  }
+  SmallVector<APFloat> reals = valuesOf<APFloat>(elements, elements.isSplat());
+  for (APFloat &real : reals) {
+    // A format without zero, sign, infinity or NaN has its own rules.
+    bool losesInfo = false;
+    if (!real.isFinite() || isa<Float8E8M0FNUType>(to) ||
+        (real.isZero() && real.isNegative()) ||
+        real.convert(to.getFloatSemantics(), APFloat::rmNearestTiesToEven,
+                     &losesInfo) != APFloat::opOK ||
+        losesInfo) {
+      return {};
+    }
+  }
+  return DenseElementsAttr::get(type, reals);
+}
+
+/// Only where every element is represented exactly.
+static Attribute foldConvert(Attribute operand, Type type) {
+  if (DenseElementsAttr elements = foldable<IntegerType>(operand)) {
+    return foldConvertOfIntegers(elements, cast<ShapedType>(type));
+  }
+  if (DenseElementsAttr elements = foldable<FloatType>(operand)) {
+    return foldConvertOfFloats(elements, cast<ShapedType>(type));
+  }
+  return {};
+}
+
+#define STEELYARD_FOLD_INTEGERS(Op, expression)                                \
+  OpFoldResult Op::fold(FoldAdaptor adaptor) {                                 \
+    [[maybe_unused]] bool noSign = isUnsigned(getType());                      \
+    [[maybe_unused]] bool isBool =                                             \
+        getElementTypeOrSelf(getType()).isInteger(1);                          \
+    return foldIntegers(                                                       \
+        adaptor.getOperands(), getType(),                                      \
+        [&](const APInt &l, [[maybe_unused]] const APInt &r) -> APInt {        \
+          return expression;                                                   \
+        });                                                                    \
+  }
+
+STEELYARD_FOLD_INTEGERS(NegateOp, -l)
+STEELYARD_FOLD_INTEGERS(NotOp, ~l)
+STEELYARD_FOLD_INTEGERS(AddOp, isBool ? (l | r) : l + r)
+STEELYARD_FOLD_INTEGERS(SubtractOp, l - r)
+STEELYARD_FOLD_INTEGERS(MultiplyOp, l *r)
+STEELYARD_FOLD_INTEGERS(AndOp, l &r)
+STEELYARD_FOLD_INTEGERS(OrOp, l | r)
+STEELYARD_FOLD_INTEGERS(XorOp, l ^ r)
+STEELYARD_FOLD_INTEGERS(MaximumOp, (noSign ? l.uge(r) : l.sge(r)) ? l : r)
+STEELYARD_FOLD_INTEGERS(MinimumOp, (noSign ? l.ule(r) : l.sle(r)) ? l : r)
+
+#undef STEELYARD_FOLD_INTEGERS
+
+OpFoldResult CompareOp::fold(FoldAdaptor adaptor) {
+  bool noSign = isUnsigned(getLhs().getType());
+  auto holds = [&](const APInt &l, const APInt &r) {
+    switch (getComparisonDirection()) {
+    case ComparisonDirection::EQ:
+      return l == r;
+    case ComparisonDirection::NE:
+      return l != r;
+    case ComparisonDirection::GE:
+      return noSign ? l.uge(r) : l.sge(r);
+    case ComparisonDirection::GT:
+      return noSign ? l.ugt(r) : l.sgt(r);
+    case ComparisonDirection::LE:
+      return noSign ? l.ule(r) : l.sle(r);
+    case ComparisonDirection::LT:
+      return noSign ? l.ult(r) : l.slt(r);
+    }
+    llvm_unreachable("a comparison direction");
+  };
+  return foldIntegers(
+      {adaptor.getLhs(), adaptor.getRhs()}, getType(),
+      [&](const APInt &l, const APInt &r) { return APInt(1, holds(l, r)); });
+}
+
 OpFoldResult ConstantOp::fold(FoldAdaptor) { return getValue(); }
 
-OpFoldResult ConvertOp::fold(FoldAdaptor) {
-  return getOperand().getType() == getType() ? OpFoldResult(getOperand())
-                                             : OpFoldResult();
+OpFoldResult ConvertOp::fold(FoldAdaptor adaptor) {
+  if (getOperand().getType() == getType()) {
+    return getOperand();
+  }
+  return foldConvert(adaptor.getOperand(), getType());
 }
 
 OpFoldResult SelectOp::fold(FoldAdaptor adaptor) {
