@@ -93,6 +93,26 @@ def test_decodes(casts: ctypes.CDLL, f: Format) -> None:
     np.testing.assert_array_equal(got.view(np.uint32), decode(f, codes.astype(np.uint32)).view(np.uint32))
 
 
+@pytest.mark.parametrize("f", FORMATS, ids=ids)
+def test_flushed_subnormals_change_nothing(casts: ctypes.CDLL, f: Format) -> None:
+    def flushing(name: str, values: npt.NDArray[Any], random: npt.NDArray[Any], out_type: Any) -> npt.NDArray[Any]:
+        out = np.empty(values.size, out_type)
+        arguments = [pointer(a) for a in (values, random, out)]
+        if not library().sy_call_flushing(getattr(casts, name), *arguments, ctypes.c_int64(values.size)):
+            pytest.skip("this processor has no mode to flush subnormals")
+        return out
+
+    values = np.concatenate([boundaries(f), boundaries(by_name["bf16"])])
+    random = random_bits(values.size)
+    for rounding, saturate in MODES:
+        want = encode(f, values, rounding, saturate, random)
+        np.testing.assert_array_equal(flushing(encode_name(f, rounding, saturate), values, random, f.storage), want)
+    codes = all_codes(f).astype(f.storage)
+    want = decode(f, all_codes(f)).view(np.uint32)
+    got = flushing(f"decode_{f.name}", codes, random_bits(codes.size), np.float32)
+    np.testing.assert_array_equal(got.view(np.uint32), want)
+
+
 WIDE = [by_name[n] for n in ("f8E5M2", "f8E4M3FN", "f8E4M3FNUZ", "f4E2M1FN", "f16", "bf16")] + [
     f for f in FORMATS if f.mlir_type is None
 ]

@@ -9,6 +9,10 @@
 #include <cstring>
 #include <vector>
 
+#ifdef __SSE2__
+#include <immintrin.h>
+#endif
+
 using namespace steelyard;
 
 #define EXPORT extern "C" __attribute__((visibility("default")))
@@ -123,6 +127,22 @@ EXPORT int32_t sy_amax_exponent(const float *values, int64_t count) {
 EXPORT void sy_call(Compiled function, const void *in, const uint32_t *random,
                     void *out, int64_t count) {
   call(function, in, random, out, count);
+}
+
+/// Runs compiled code with subnormals flushed, as some libraries leave a thread;
+/// 0 where the processor has no such mode.
+EXPORT int32_t sy_call_flushing(Compiled function, const void *in,
+                                const uint32_t *random, void *out,
+                                int64_t count) {
+#ifdef __SSE2__
+  unsigned before = _mm_getcsr();
+  _mm_setcsr(before | 0x8040); // FTZ, DAZ
+  call(function, in, random, out, count);
+  _mm_setcsr(before);
+  return 1;
+#else
+  return 0;
+#endif
 }
 
 /// The random bits that the sweep uses for patterns from `begin`.

@@ -28,8 +28,9 @@ def ConvertScaledCastToArith : Pass<"convert-scaled-cast-to-arith"> {
     ```
     `scaled.rescale` becomes three multiplications by powers of two made once for all elements.
 
-    Numerics: bit for bit what Numerics/Round.h says. Only rescale depends on the
-    processor's mode for subnormals.
+    Numerics: bit for bit what Numerics/Round.h says, also where the processor
+    flushes subnormals; rescale and conversions between f32 and f64 are the
+    processor's and follow its mode.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::vector::VectorDialect"];
 }

@@ -68,8 +68,9 @@ def Scaled_CastOp : Scaled_Op<"cast", [Pure, SameOperandsAndResultShape, Element
     The only rounding in a scaled program. Each element is converted to the
     result's format with one rounding: `rounding` says how, `saturate` whether
     what exceeds the largest finite value (infinities too) becomes that value;
-    without it such values become what the format has, infinity before NaN. NaN stays NaN
-    where the format has one. `source_format` and `result_format` name the format where the element
+    without it such values become what the format has, infinity before NaN (toward zero only
+    infinities do). NaN stays NaN where the format has one. f8E8M0FNU takes the floor of the
+    exponent whatever the rounding. Numerics/Round.h has every case. `source_format` and `result_format` name the format where the element
     type is an integer holding codes. Stochastic rounding takes 32 random bits an
     element: `random`.
     ```mlir
