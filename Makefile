@@ -41,7 +41,8 @@ bench: build
 	$(RUN) -m benchmarks --output-dir $(BUILD)/bench
 
 docs: build
-	BUILD=$(BUILD) scripts/generate-docs docs
+	scripts/generate-docs docs
+	$(RUN) scripts/generate-tour docs
 
 lint:
 	BUILD=$(BUILD) PYTHON=$(PYTHON) scripts/lint

@@ -39,6 +39,9 @@ def _leaf(value: Any, path: str) -> Any:
     raise TypeError(f"argument {path} is a {type(value).__name__}; arrays, numbers and pytrees of them are accepted")
 
 
+_abstract: Any = jax.ShapeDtypeStruct  # JAX leaves its constructor untyped
+
+
 class _Compiled:
     """One function for one set of shapes."""
 
@@ -124,7 +127,7 @@ class CompiledFunction:
             raise TypeError(f"static arguments are hashable: {error}") from None
         if compiled is None:
             abstract = [
-                jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, weak_type=is_weak)
+                _abstract(leaf.shape, leaf.dtype, weak_type=is_weak)
                 for leaf, is_weak in zip(leaves, weak, strict=True)
             ]
             positional, named = jax.tree_util.tree_unflatten(tree, abstract)

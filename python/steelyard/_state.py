@@ -107,5 +107,3 @@ def unpack(scaled: ScaledArray) -> NDArray[Any]:
     """The value in the user's type."""
     executable = _unpacker(scaled.shape, ELEMENT_TYPES[scaled.dtype], ELEMENT_TYPES[scaled.data.dtype])
     return call(executable, 0, [scaled.data, scaled._exponent])[0]
-
-

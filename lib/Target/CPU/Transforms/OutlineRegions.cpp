@@ -264,15 +264,19 @@ bool isSameView(Value a, Value b) {
          left->getOperand(0) == right->getOperand(0);
 }
 
-/// Float additions of a reduction may be reassociated: that is what makes them
-/// vector code.
+/// Float additions to an accumulator may be reassociated: that is what makes
+/// them vector code.
 void allowReassociation(linalg::GenericOp op) {
   if (op.getNumReductionLoops() == 0) {
     return;
   }
-  op.getBody()->walk([](arith::AddFOp add) {
-    add.setFastmath(add.getFastmath() | arith::FastMathFlags::reassoc);
-  });
+  for (OpOperand &init : op.getDpsInitsMutable()) {
+    for (Operation *user : op.getMatchingBlockArgument(&init).getUsers()) {
+      if (auto add = dyn_cast<arith::AddFOp>(user)) {
+        add.setFastmath(add.getFastmath() | arith::FastMathFlags::reassoc);
+      }
+    }
+  }
 }
 
 struct OutlineRegions
