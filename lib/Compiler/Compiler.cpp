@@ -144,6 +144,9 @@ TensorSpec describe(Type type, DictionaryAttr attributes, StringRef fallback) {
   if (auto scaleOf = attributes.getAs<IntegerAttr>("steelyard.scale_of")) {
     spec.scaleOf = scaleOf.getInt();
   }
+  if (auto form = attributes.getAs<StringAttr>("steelyard.state_form")) {
+    spec.stateForm = form.str();
+  }
   if (auto userType = attributes.getAs<TypeAttr>("steelyard.user_type")) {
     llvm::raw_string_ostream(spec.userElementType)
         << getElementTypeOrSelf(userType.getValue());
@@ -334,8 +337,8 @@ CompileResult steelyard::compile(std::string_view text,
           llvm::formatv("lowering to the CPU failed at stage {0}", stage.name)
               .str());
     }
-    if (impl->functions.empty()) {
-      // After the first stage arguments and results are what lies in memory.
+    if (impl->functions.empty() && stage.name == StringRef("pairs")) {
+      // From here on arguments and results are what lies in memory.
       for (auto function : module->getOps<func::FuncOp>()) {
         if (function.isPublic() && !function.isExternal()) {
           FailureOr<FunctionSpec> spec = describe(function);

@@ -25,6 +25,10 @@ void steelyard::buildImportPipeline(OpPassManager &pm) {
   pm.addPass(createNormalise());
 }
 
+static void buildFuse(OpPassManager &pm) {
+  pm.addPass(steelyard::createFuseCasts());
+}
+
 static void buildPairs(OpPassManager &pm) {
   pm.addPass(steelyard::createScaledToPairs());
   pm.addPass(createCanonicalizerPass());
@@ -74,9 +78,10 @@ static void buildLLVM(OpPassManager &pm) {
 
 llvm::ArrayRef<steelyard::Stage> steelyard::cpuStages() {
   static constexpr Stage stages[] = {
-      {"pairs", buildPairs},  {"linalg", buildLinalg},
-      {"fused", buildFusion}, {"buffers", buildBuffers},
-      {"loops", buildLoops},  {"llvm", buildLLVM}};
+      {"fuse", buildFuse},       {"pairs", buildPairs},
+      {"linalg", buildLinalg},   {"fused", buildFusion},
+      {"buffers", buildBuffers}, {"loops", buildLoops},
+      {"llvm", buildLLVM}};
   return stages;
 }
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import threading
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
@@ -14,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from steelyard._errors import SteelyardError
+from steelyard._errors import CompileError, SteelyardError
 from steelyard._explain import Remark
 from steelyard._runtime import DTYPES, call, compile_text
 from steelyard._schemes import Scheme
@@ -39,6 +40,21 @@ def _leaf(value: Any, path: str) -> Any:
     raise TypeError(f"argument {path} is a {type(value).__name__}; arrays, numbers and pytrees of them are accepted")
 
 
+def _with_source_line(message: str, text: str) -> str:
+    """An error that names a line of the module's text names the line of Python that JAX recorded there."""
+    found = re.search(r'"module":(\d+):\d+', message)
+    lines = text.splitlines()
+    if not found or int(found[1]) > len(lines):
+        return message
+    location = re.search(r"loc\((#loc\d*)\)\s*$", lines[int(found[1]) - 1])
+    known = dict(re.findall(r"^(#loc\d*) = loc\((.*)\)$", text, re.MULTILINE))
+    source = location[1] if location else ""
+    while alias := re.search(r"#loc\d*", source):
+        source = source.replace(alias[0], known.get(alias[0], "?"))
+    python = re.search(r'"([^"]+\.py)":(\d+)', source)
+    return f"{python[1]}:{python[2]}: {message}" if python else message
+
+
 _abstract: Any = jax.ShapeDtypeStruct  # JAX leaves its constructor untyped
 
 
@@ -54,7 +70,10 @@ class _Compiled:
             if severity == "remark":
                 self.remarks.append(Remark(message, location))
 
-        self.executable = compile_text(self.text, scheme.pipeline() if scheme else "", keep)
+        try:
+            self.executable = compile_text(self.text, scheme.pipeline() if scheme else "", keep)
+        except CompileError as error:
+            raise CompileError(_with_source_line(str(error), self.text)) from None
         self.function = next(i for i, f in enumerate(self.executable.functions) if f.name == "main")
         spec = self.executable.functions[self.function]
         self.arguments = spec.arguments
@@ -68,9 +87,9 @@ class _Compiled:
             spec = self.arguments[position]
             is_pair = position + 1 < len(self.arguments) and self.arguments[position + 1].scale_of == position
             if is_pair:
-                state = leaf if isinstance(leaf, ScaledArray) else pack(leaf, spec.element_type)
-                if state.data.dtype != DTYPES[spec.element_type]:
-                    state = pack(np.asarray(state), spec.element_type)
+                state = leaf if isinstance(leaf, ScaledArray) else pack(leaf, spec.element_type, spec.state_form)
+                if (state.data.dtype, state.form) != (DTYPES[spec.element_type], spec.state_form):
+                    state = pack(np.asarray(state), spec.element_type, spec.state_form)
                 arguments += [state.data, state._exponent]
                 position += 2
             else:
@@ -82,8 +101,9 @@ class _Compiled:
         for index, result in enumerate(self.results):
             if result.scale_of >= 0:
                 data = results[-1]
-                user = self.results[result.scale_of].user_element_type
-                results[-1] = ScaledArray(data, buffers[index], DTYPES[user])
+                stored = self.results[result.scale_of]
+                dtype = DTYPES[stored.user_element_type]
+                results[-1] = ScaledArray(data, buffers[index], dtype, stored.state_form)
             else:
                 results.append(buffers[index])
         return jax.tree_util.tree_unflatten(self.out_tree, results)

@@ -14,7 +14,7 @@ from steelyard._runtime import ELEMENT_TYPES, call, compile_text
 
 
 class ScaledArray:
-    """An array as compiled code keeps it: value = data × 2**exponent.
+    """An array as compiled code keeps it: value = data × 2**exponent, or the square of that.
 
     Converts to NumPy, JAX and anything else that reads ``__array__`` or DLPack; handed back to the compiled
     function it goes in as it is.
@@ -27,11 +27,14 @@ class ScaledArray:
         The exponent of two that all elements share; -2**20 where the array is zero.
     dtype : dtype
         What it converts to: the user's type.
+    form : str
+        "" or "root": then (data, exponent) is the square root of the value, as second moments are kept.
     """
 
-    def __init__(self, data: NDArray[Any], exponent: NDArray[np.int32], dtype: DTypeLike) -> None:
+    def __init__(self, data: NDArray[Any], exponent: NDArray[np.int32], dtype: DTypeLike, form: str = "") -> None:
         self.data = data
         self._exponent = exponent
+        self.form = form
         self.dtype: np.dtype[Any] = np.dtype(dtype)
 
     @property
@@ -66,7 +69,7 @@ class ScaledArray:
         return float(unpack(self))
 
     def __repr__(self) -> str:
-        return f"ScaledArray(shape={self.shape}, {self.data.dtype} × 2**{self.exponent}, dtype={self.dtype})"
+        return f"ScaledArray(shape={self.shape}, {self.data.dtype} × 2**{self.exponent}{' squared' if self.form else ''}, dtype={self.dtype})"
 
 
 def _tensor(shape: tuple[int, ...], element: str) -> str:
@@ -74,36 +77,42 @@ def _tensor(shape: tuple[int, ...], element: str) -> str:
 
 
 @functools.lru_cache(maxsize=1024)
-def _packer(shape: tuple[int, ...], user: str, storage: str) -> Any:
+def _packer(shape: tuple[int, ...], user: str, storage: str, form: str) -> Any:
+    root = "%v = stablehlo.sqrt %w" if form == "root" else "%v = stablehlo.convert %w"
     source, wide, narrow = _tensor(shape, user), _tensor(shape, "f32"), _tensor(shape, storage)
     return compile_text(f"""func.func @main(%x: {source}) -> ({narrow}, tensor<i32>) {{
       %w = stablehlo.convert %x : ({source}) -> {wide}
       %zero = scaled.constant_exponent 0 : tensor<i32>
-      %n, %e = scaled.normalize %w, %zero : {wide}
+      {root} : {wide}
+      %n, %e = scaled.normalize %v, %zero : {wide}
       %d = scaled.cast %n : {wide} -> {narrow}
       return %d, %e : {narrow}, tensor<i32>
     }}""")
 
 
 @functools.lru_cache(maxsize=1024)
-def _unpacker(shape: tuple[int, ...], user: str, storage: str) -> Any:
+def _unpacker(shape: tuple[int, ...], user: str, storage: str, form: str) -> Any:
+    factor = "%r" if form == "root" else "%one"
     source, wide, result = _tensor(shape, storage), _tensor(shape, "f32"), _tensor(shape, user)
     return compile_text(f"""func.func @main(%d: {source}, %e: tensor<i32>) -> {result} {{
       %w = stablehlo.convert %d : ({source}) -> {wide}
       %r = scaled.rescale %w, %e : {wide}, tensor<i32>
-      %u = stablehlo.convert %r : ({wide}) -> {result}
+      %one = stablehlo.constant dense<1.0> : {wide}
+      %p = stablehlo.multiply %r, {factor} : {wide}
+      %u = stablehlo.convert %p : ({wide}) -> {result}
       return %u : {result}
     }}""")
 
 
-def pack(array: NDArray[Any], storage: str) -> ScaledArray:
+def pack(array: NDArray[Any], storage: str, form: str = "") -> ScaledArray:
     """An array with its amax in the exponent and its elements rounded once to ``storage`` (MLIR's name)."""
     array = np.ascontiguousarray(array).reshape(array.shape)
-    data, exponent = call(_packer(array.shape, ELEMENT_TYPES[array.dtype], storage), 0, [array])
-    return ScaledArray(data, exponent, array.dtype)
+    data, exponent = call(_packer(array.shape, ELEMENT_TYPES[array.dtype], storage, form), 0, [array])
+    return ScaledArray(data, exponent, array.dtype, form)
 
 
 def unpack(scaled: ScaledArray) -> NDArray[Any]:
     """The value in the user's type."""
-    executable = _unpacker(scaled.shape, ELEMENT_TYPES[scaled.dtype], ELEMENT_TYPES[scaled.data.dtype])
+    user, storage = ELEMENT_TYPES[scaled.dtype], ELEMENT_TYPES[scaled.data.dtype]
+    executable = _unpacker(scaled.shape, user, storage, scaled.form)
     return call(executable, 0, [scaled.data, scaled._exponent])[0]

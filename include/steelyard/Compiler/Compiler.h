@@ -27,15 +27,18 @@ struct Diagnostic {
   enum class Severity { Error, Warning, Remark, Note };
   Severity severity;
   std::string message;
-  /// As printed by MLIR: file:line:column, JAX's name stack included. Empty if the operation has none.
+  /// As printed by MLIR: file:line:column, JAX's name stack included. Empty if
+  /// the operation has none.
   std::string location;
 };
 
 struct CompileOptions {
-  /// Passes between import and lowering, as `steelyard-opt --pass-pipeline` takes them, without the
-  /// enclosing `builtin.module(...)`: e.g. "scalify{storage=f16},quantize{recipe=fp8-current}". Empty: none.
+  /// Passes between import and lowering, as `steelyard-opt --pass-pipeline`
+  /// takes them, without the enclosing `builtin.module(...)`: e.g.
+  /// "scalify{storage=f16},quantize{recipe=fp8-current}". Empty: none.
   std::string scheme;
-  /// If not empty, a folder into which the IR is written after every stage (NN-stage.mlir).
+  /// If not empty, a folder into which the IR is written after every stage
+  /// (NN-stage.mlir).
   std::string dumpDirectory;
   /// Processor to generate code for, in LLVM's names; empty: this machine's.
   std::string cpu;
@@ -45,18 +48,26 @@ struct CompileOptions {
   std::function<void(const Diagnostic &)> onDiagnostic;
 };
 
-/// An argument or result of a compiled function. Dense, row-major; shape and type as they lie in memory.
+/// An argument or result of a compiled function. Dense, row-major; shape and
+/// type as they lie in memory.
 struct TensorSpec {
   std::string name;
   std::vector<int64_t> shape;
-  /// MLIR's spelling: "f32", "f16", "f8E4M3FN", "i32", "ui8", "i1" (one byte an element).
+  /// MLIR's spelling: "f32", "f16", "f8E4M3FN", "i32", "ui8", "i1" (one byte an
+  /// element).
   std::string elementType;
-  /// Results: the argument whose buffer was donated for it (tf.aliasing_output), or -1.
+  /// Results: the argument whose buffer was donated for it
+  /// (tf.aliasing_output), or -1.
   int64_t aliasedArgument = -1;
-  /// For the exponent (i32, rank 0) of a scaled tensor: the index, among arguments or results, of its data; else -1.
+  /// For the exponent (i32, rank 0) of a scaled tensor: the index, among
+  /// arguments or results, of its data; else -1.
   int64_t scaleOf = -1;
-  /// Where the user's type differs from what lies in memory (state kept scaled): the user's element type; else empty.
+  /// Where the user's type differs from what lies in memory (state kept
+  /// scaled): the user's element type; else empty.
   std::string userElementType;
+  /// How state relates to the user's value: "" is it, "root" is its square
+  /// root.
+  std::string stateForm;
   /// Bytes of the whole tensor.
   int64_t byteSize = 0;
 };
@@ -71,7 +82,8 @@ struct FunctionSpec {
   bool hasChecks = false;
 };
 
-/// Compiled code in memory. Immutable; any number of threads may call it, each with its own context.
+/// Compiled code in memory. Immutable; any number of threads may call it, each
+/// with its own context.
 class Executable {
 public:
   ~Executable();
@@ -82,12 +94,15 @@ public:
   /// Index of a function by name, or nullopt.
   std::optional<size_t> find(std::string_view name) const;
 
-  /// Calls function `index`. `arguments` and `results` are dense row-major buffers as the function's specs say,
-  /// aligned to their element size. Results may not overlap arguments. Returns an empty string, or what went wrong.
+  /// Calls function `index`. `arguments` and `results` are dense row-major
+  /// buffers as the function's specs say, aligned to their element size.
+  /// Results may not overlap arguments. Returns an empty string, or what went
+  /// wrong.
   std::string run(size_t index, steelyard_context *context,
                   const void *const *arguments, void *const *results) const;
 
-  /// The object file that was loaded (ELF), for tools that look at the machine code.
+  /// The object file that was loaded (ELF), for tools that look at the machine
+  /// code.
   std::string_view objectCode() const;
 
   struct Impl;
@@ -98,7 +113,8 @@ private:
 };
 
 struct CompileResult {
-  /// Null on failure; then `error` holds every error with its location, one a line.
+  /// Null on failure; then `error` holds every error with its location, one a
+  /// line.
   std::shared_ptr<Executable> executable;
   std::string error;
 };

@@ -11,6 +11,7 @@
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
 
+#include "NonNegative.h"
 #include "ScalifyRewriter.h"
 
 namespace steelyard {
@@ -25,6 +26,7 @@ using namespace steelyard;
 namespace {
 
 constexpr StringLiteral kUserType = "steelyard.user_type";
+constexpr StringLiteral kForm = "steelyard.state_form";
 
 bool isFloatTensor(Type type) {
   auto tensor = dyn_cast<RankedTensorType>(type);
@@ -78,6 +80,16 @@ private:
       if (isState) {
         stateArguments.insert(index);
         stateResults[alias.getInt()] = true;
+        auto leave =
+            cast<func::ReturnOp>(function.getBody().front().getTerminator());
+        Value next = leave.getOperand(alias.getInt());
+        BlockArgument argument = function.getArgument(index);
+        // Second moments: never negative once they were not.
+        if (next != argument && !isa<BlockArgument>(next) &&
+            isNonNegative(next, argument)) {
+          rootArguments.insert(index);
+          rootResults.insert(next);
+        }
       }
     }
   }
@@ -104,6 +116,11 @@ private:
       argument.setType(ScaledTensorType::get(type.getShape(), storage));
       replaced.push_back(user);
       // State comes back as it left, so nothing but storage bounds it.
+      if (rootArguments.contains(index)) {
+        function.setArgAttr(index, kForm, builder.getStringAttr("root"));
+        values[user.getResult(0)] = rewriter.square(argument);
+        continue;
+      }
       values[user.getResult(0)] = {argument,
                                    {},
                                    AmaxRange::unknown(),
@@ -124,7 +141,14 @@ private:
       if (stateResults[operand.getOperandNumber()]) {
         function.setResultAttr(operand.getOperandNumber(), kUserType,
                                TypeAttr::get(type));
-        operand.set(value.scaled);
+        if (rootResults.contains(operand.get())) {
+          function.setResultAttr(
+              operand.getOperandNumber(), kForm,
+              StringAttr::get(function.getContext(), "root"));
+          operand.set(rewriter.root(value));
+        } else {
+          operand.set(value.scaled);
+        }
       } else {
         operand.set(rewriter.leave(value, type));
       }
@@ -145,6 +169,11 @@ private:
     }
     auto rule = dyn_cast<ScalePropagationOpInterface>(op);
     ScalifyRewriter rewriter(op, storage, values);
+    if (llvm::any_of(op->getResults(), [&](Value result) {
+          return rootResults.contains(result);
+        })) {
+      rewriter.keepWide();
+    }
     if (rule && succeeded(rule.propagateScale(rewriter))) {
       return success();
     }
@@ -191,6 +220,9 @@ private:
   ScalifiedValues values;
   llvm::SmallDenseSet<unsigned> stateArguments;
   SmallVector<bool> stateResults;
+  /// State that is kept as its square root, and the values that become it.
+  llvm::SmallDenseSet<unsigned> rootArguments;
+  llvm::SmallDenseSet<Value> rootResults;
   SmallVector<Operation *> replaced;
 };
 

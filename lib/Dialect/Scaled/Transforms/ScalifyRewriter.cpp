@@ -62,6 +62,9 @@ Value ScalifyRewriter::widen(Value data) {
 }
 
 Value ScalifyRewriter::round(Value data) {
+  if (keepsWide) {
+    return data;
+  }
   return CastOp::create(b, loc, tensorOf(data).clone(storageType), data);
 }
 
@@ -206,4 +209,28 @@ Value ScalifyRewriter::leave(const ScalifiedValue &value,
   return tensorOf(real) == type
              ? real
              : stablehlo::ConvertOp::create(b, loc, type, real).getResult();
+}
+
+ScalifiedValue ScalifyRewriter::square(Value scaled) {
+  auto parts = UnpackOp::create(b, loc, scaled);
+  Value data = widen(parts.getData());
+  Value e = parts.getScales().front();
+  Value squared =
+      stablehlo::MultiplyOp::create(b, loc, data.getType(), data, data);
+  return {pack(squared, add(e, e)),
+          {},
+          AmaxRange::unknown(),
+          tensorOf(data).getNumElements() == 1,
+          false};
+}
+
+Value ScalifyRewriter::root(const ScalifiedValue &value) {
+  auto parts = UnpackOp::create(b, loc, value.scaled);
+  auto [halved, odd] = half(parts.getScales().front());
+  Value data = move(widen(parts.getData()), odd, constant(0));
+  Value root = stablehlo::SqrtOp::create(b, loc, data.getType(), data);
+  auto normalized = NormalizeOp::create(b, loc, root, halved);
+  Value rounded = CastOp::create(b, loc, tensorOf(root).clone(storageType),
+                                 normalized.getResult());
+  return pack(rounded, normalized.getResultExponent());
 }

@@ -52,6 +52,13 @@ public:
   void constantResult(unsigned index, mlir::DenseElementsAttr value) override;
   void plainResult(unsigned index, mlir::Value value) override;
 
+  /// Results that stay float32 until they leave the function in another form.
+  void keepWide() { keepsWide = true; }
+  /// The square of a scaled tensor, in float32: how a root is read.
+  ScalifiedValue square(mlir::Value scaled);
+  /// The root of a value, rounded to storage: how it is kept.
+  mlir::Value root(const ScalifiedValue &value);
+
   /// A float tensor of the user as a scaled tensor: amax into the exponent, one
   /// rounding.
   ScalifiedValue enter(mlir::Value value);
@@ -70,6 +77,7 @@ private:
   mlir::Operation *op;
   mlir::FloatType storageType;
   ScalifiedValues &values;
+  bool keepsWide = false;
 };
 
 } // namespace steelyard

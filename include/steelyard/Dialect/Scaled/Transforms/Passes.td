@@ -42,12 +42,35 @@ def Scalify : Pass<"scalify", "::mlir::ModuleOp"> {
 
     `state=scaled`: arguments donated to a result (`tf.aliasing_output`), and those results, are scaled tensors in the
     function's signature too, so that state is never widened between calls; `steelyard.user_type` keeps the user's type.
+    State that is proved never to be negative, as Adam's second moment is, is kept as its square root
+    (`steelyard.state_form = "root"`): squares of values that storage tells apart would spread over twice its exponents. Its new value
+    stays float32 until the root is taken.
   }];
   let options = [
     Option<"storage", "storage", "std::string", "\"f16\"", "Element type of data: f16 or bf16">,
     Option<"state", "state", "std::string", "\"user\"", "Donated arguments: user (the user's types) or scaled">
   ];
   let dependentDialects = ["::mlir::scaled::ScaledDialect", "::mlir::stablehlo::StableHLODialect"];
+}
+
+def FuseCasts : Pass<"fuse-casts"> {
+  let summary = "drops the rounding of values that are not materialised";
+  let description = [{
+    A value that one elementwise operation or reduction reads, and nobody else, lives inside
+    of a fused loop: it stays float32, and only what leaves the loop is rounded. Each rounding that is dropped has a
+    remark. `scaled.normalize` stays in place, so the float32 values' largest magnitude is in [1, 2) and
+    cannot overflow where storage did not.
+
+    ```mlir
+    %h = scaled.cast %x : tensor<4xf32> -> tensor<4xf16>
+    %w = stablehlo.convert %h : (tensor<4xf16>) -> tensor<4xf32>
+    %y = stablehlo.sqrt %w : tensor<4xf32>
+    // becomes
+    %y = stablehlo.sqrt %x : tensor<4xf32>
+    ```
+
+    Numerics: changes rounding: fewer of them.
+  }];
 }
 
 def ScaledToPairs : Pass<"scaled-to-pairs", "::mlir::ModuleOp"> {

@@ -1,0 +1,187 @@
+# Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""``python -m workloads.digits --output-dir build/demo [--quick]``."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import pathlib
+import platform
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jaxlib
+import numpy as np
+import steelyard
+from numpy.typing import NDArray
+from sklearn.datasets import load_digits
+from tqdm import tqdm
+
+from workloads.digits import contrast, figures, model, moments, statistics
+
+BATCH = 128
+SEEDS = range(5)
+FOLDS = 5
+MULTIPLIERS = [2.0**k for k in range(-16, 17, 4)]
+
+
+def data() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    digits = load_digits()
+    return (digits.data / 16).astype(np.float32), digits.target
+
+
+def folds(count: int) -> list[NDArray[np.int64]]:
+    """Every image is tested once; the partition is the same for all."""
+    return np.array_split(np.random.default_rng(0).permutation(count), FOLDS)
+
+
+class Run:
+    """One training: accuracy on the test fold, losses, and the exponents of the state where it has them."""
+
+    def __init__(
+        self, step: Callable[..., Any], test: NDArray[np.int64], seed: int, epochs: int, multiplier: float = 1.0,
+        dtype: Any = np.float32,
+    ) -> None:  # fmt: skip
+        x, y = data()
+        train = np.setdiff1d(np.arange(len(x)), test)
+        random = np.random.default_rng(1000 + seed)
+        onehot = np.eye(10, dtype=np.float32)[y]
+        parameters = jax.tree.map(lambda p: p.astype(dtype), model.initialise(seed))
+        m = jax.tree.map(np.zeros_like, parameters)
+        v = jax.tree.map(np.zeros_like, parameters)
+        t, factor = np.float32(0), np.float32(multiplier)
+        self.losses: list[float] = []
+        self.exponents: list[list[int]] = []
+        for _ in range(epochs):
+            order = random.permutation(train)
+            for start in range(0, len(order) - BATCH + 1, BATCH):
+                batch = order[start : start + BATCH]
+                parameters, m, v, t, value = step(parameters, m, v, t, x[batch], onehot[batch], factor)
+                self.losses.append(float(np.asarray(value, np.float64)) / multiplier)
+                state = jax.tree.leaves((parameters, m, v))
+                if isinstance(state[0], steelyard.ScaledArray):
+                    self.exponents.append([tensor.exponent for tensor in state])
+        correct = model.predict(parameters, x[test]) == y[test]
+        self.accuracy = 100 * float(np.mean(correct))
+        self.final_loss = float(np.mean(self.losses[-10:]))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m workloads.digits", description=__doc__)
+    parser.add_argument("--output-dir", type=pathlib.Path, default=pathlib.Path("build/demo"))
+    parser.add_argument("--quick", action="store_true", help="one fold, two seeds, fewer multipliers")
+    options = parser.parse_args()
+    try:
+        options.output_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        print(f"workloads.digits: cannot write {options.output_dir}: {error.strerror}", file=sys.stderr)
+        return 1
+    epochs = 30
+    seeds = list(SEEDS)[:2] if options.quick else list(SEEDS)
+    tests = folds(len(data()[0]))[: 1 if options.quick else FOLDS]
+    multipliers = MULTIPLIERS[::4] if options.quick else MULTIPLIERS
+    steps: dict[str, tuple[Callable[..., Any], Any]] = {
+        "float32 (JAX)": (jax.jit(model.step), np.float32),
+        "Scalify FP8/FP16": (
+            steelyard.jit(model.step, scheme=steelyard.Scalify(matmul="fp8"), donate_argnums=(0, 1, 2)),
+            np.float32,
+        ),
+        "plain FP8 casts": (jax.jit(contrast.fp8_step), np.float32),
+        "plain FP16": (jax.jit(contrast.fp16_step), np.float16),
+    }
+    print("Handwritten digits (1,797 images of 8×8), MLP", "-".join(map(str, model.SIZES)) + ", Adam,", epochs, "epochs")
+    reference, ours = "float32 (JAX)", "Scalify FP8/FP16"
+    pairs: dict[str, dict[tuple[int, int], Run]] = {reference: {}, ours: {}}
+    with tqdm(total=len(seeds) * len(tests) * 2, desc="cross-validation", unit="run") as progress:
+        for seed in seeds:
+            for fold, test in enumerate(tests):
+                for name in (reference, ours):
+                    step, dtype = steps[name]
+                    pairs[name][seed, fold] = Run(step, test, seed, epochs, dtype=dtype)
+                    progress.update()
+                if (seed, fold) == (seeds[0], 0):
+                    progress.write(statistics.table("first run", {name: [runs[0, 0]] for name, runs in pairs.items()}))
+    runs = {name: list(results.values()) for name, results in pairs.items()}
+    print(statistics.table(f"{len(tests)}-fold cross-validation × {len(seeds)} seeds", runs))
+    differences = [
+        [pairs[ours][seed, fold].accuracy - pairs[reference][seed, fold].accuracy for fold in range(len(tests))]
+        for seed in seeds
+    ]
+    difference = statistics.paired(differences)
+    print(f"accuracy of {ours} less float32's, paired: {difference}")
+
+    sweep: dict[str, list[list[float]]] = {name: [] for name in steps}
+    with tqdm(total=len(steps) * len(multipliers) * len(seeds), desc="loss multipliers", unit="run") as progress:
+        for multiplier in multipliers:
+            for name, (step, dtype) in steps.items():
+                accuracies = []
+                for seed in seeds:
+                    accuracies.append(Run(step, tests[0], seed, epochs, multiplier, dtype).accuracy)
+                    progress.update()
+                sweep[name].append(accuracies)
+    print(statistics.sweep_table(multipliers, sweep))
+    stagnation = moments.study()
+    print(moments.table(stagnation))
+
+    out: pathlib.Path = options.output_dir
+    figures.losses(out / "losses.png", {name: runs[name][0].losses for name in runs})
+    figures.exponents(out / "exponents.png", runs[ours][0].exponents)
+    figures.multipliers(out / "multipliers.png", multipliers, sweep)
+    with (out / "multipliers.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["scheme", "multiplier", *(f"accuracy, seed {seed}" for seed in seeds)])
+        for name, rows in sweep.items():
+            for multiplier, accuracies in zip(multipliers, rows, strict=True):
+                writer.writerow([name, multiplier, *accuracies])
+    with (out / "cross_validation.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["scheme", "seed", "fold", "accuracy", "final loss"])
+        for name, results in pairs.items():
+            for (seed, fold), run in results.items():
+                writer.writerow([name, seed, fold, run.accuracy, run.final_loss])
+    write_results(out / "results.json", pairs, difference, multipliers, sweep, stagnation)
+    print(f"written to {out}: results.json, two .csv, three .png")
+    return 0
+
+
+def write_results(path: pathlib.Path, pairs: Any, difference: Any, multipliers: Any, sweep: Any, stagnation: Any) -> None:
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
+    common = {
+        "machine": f"{platform.machine()}, {platform.processor() or 'CPU'}",
+        "versions": {"jax": jax.__version__, "jaxlib": jaxlib.__version__, "numpy": np.__version__},
+        "commit": commit,
+    }
+
+    def row(name: str, value: Any, unit: str, better: str, peers: Any = None, target: Any = None) -> dict[str, Any]:
+        return {
+            "name": name, "value": value, "unit": unit, "better": better, "peers": peers or {}, "floor": None,
+            "target": target, **common,
+        }  # fmt: skip
+
+    ours, reference = "Scalify FP8/FP16", "float32 (JAX)"
+    accuracies = {name: [run.accuracy for run in runs.values()] for name, runs in pairs.items()}
+    rows = [
+        row("digits/accuracy", accuracies[ours], "%", "higher", {reference: accuracies[reference]}),
+        row("digits/paired_difference", [difference.low, difference.mean, difference.high], "points", "higher",
+            target="within ±0.5"),
+    ]  # fmt: skip
+    for index, multiplier in enumerate(multipliers):
+        rows.append(
+            row(
+                f"digits/accuracy_at_multiplier_{multiplier:g}",
+                sweep[ours][index],
+                "%",
+                "higher",
+                {name: values[index] for name, values in sweep.items() if name != ours},
+            )
+        )
+    rows += [row(f"adam_v_after_2000_steps/{name}", value, "", "higher") for name, value in stagnation.items()]
+    path.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+sys.exit(main())

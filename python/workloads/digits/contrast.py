@@ -1,0 +1,76 @@
+# Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""What is done without scales: the same step with plain FP8 casts, and in plain FP16. Both run by JAX."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from workloads.digits import model
+
+
+@jax.custom_vjp
+def _fp8_matmul(x: Any, w: Any) -> Any:
+    return _cast(x, jnp.float8_e4m3fn) @ _cast(w, jnp.float8_e4m3fn)
+
+
+def _cast(x: Any, dtype: Any) -> Any:
+    """Saturating, as FP8 hardware casts."""
+    largest = float(jnp.finfo(dtype).max)
+    return jnp.clip(x, -largest, largest).astype(dtype).astype(jnp.float32)
+
+
+def _forward(x: Any, w: Any) -> Any:
+    return _fp8_matmul(x, w), (x, w)
+
+
+def _backward(saved: Any, g: Any) -> Any:
+    x, w = (_cast(value, jnp.float8_e4m3fn) for value in saved)
+    g = _cast(g, jnp.float8_e5m2)
+    return g @ w.T, x.T @ g
+
+
+_fp8_matmul.defvjp(_forward, _backward)
+
+
+def _fp8_logits(parameters: Any, x: Any) -> Any:
+    for w, b in parameters[:-1]:
+        x = jnp.maximum(_fp8_matmul(x, w) + b, 0.0)
+    w, b = parameters[-1]
+    return _fp8_matmul(x, w) + b
+
+
+def fp8_step(parameters: Any, m: Any, v: Any, t: Any, x: Any, y: Any, multiplier: Any) -> tuple[Any, ...]:
+    """E4M3 and E5M2 casts around the products and nothing else; all else float32."""
+
+    def loss(parameters: Any) -> Any:
+        return -multiplier * jnp.mean(jnp.sum(jax.nn.log_softmax(_fp8_logits(parameters, x)) * y, axis=-1))
+
+    return _adam(loss, parameters, m, v, t, multiplier)
+
+
+def fp16_step(parameters: Any, m: Any, v: Any, t: Any, x: Any, y: Any, multiplier: Any) -> tuple[Any, ...]:
+    """Everything in float16, Adam's state included; the step count stays float32."""
+    half = jnp.float16
+
+    def loss(parameters: Any) -> Any:
+        return model.loss(parameters, x.astype(half), y.astype(half), multiplier.astype(half))
+
+    return _adam(loss, parameters, m, v, t, multiplier.astype(half))
+
+
+def _adam(loss: Any, parameters: Any, m: Any, v: Any, t: Any, multiplier: Any) -> tuple[Any, ...]:
+    value, gradient = jax.value_and_grad(loss)(parameters)
+    t = t + 1
+    b1, b2 = model.BETA1, model.BETA2
+    m = jax.tree.map(lambda m, g: b1 * m + (1 - b1) * g, m, gradient)
+    v = jax.tree.map(lambda v, g: b2 * v + (1 - b2) * g * g, v, gradient)
+
+    def update(p: Any, m: Any, v: Any) -> Any:
+        c1, c2 = (1 - b1**t).astype(p.dtype), (1 - b2**t).astype(p.dtype)
+        return p - model.RATE * (m / c1) / (jnp.sqrt(v / c2) + model.EPSILON * multiplier)
+
+    return jax.tree.map(update, parameters, m, v), m, v, t, value

@@ -1,0 +1,66 @@
+# Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The plots."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Sequence
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt  # noqa: E402
+import numpy as np  # noqa: E402
+
+COLOURS = {
+    "float32 (JAX)": "#444444",
+    "Scalify FP8/FP16": "#0072b2",
+    "plain FP8 casts": "#d55e00",
+    "plain FP16": "#cc79a7",
+}
+
+
+def losses(path: pathlib.Path, curves: dict[str, Sequence[float]]) -> None:
+    figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
+    for name, values in curves.items():
+        smooth = np.convolve(values, np.ones(11) / 11, mode="valid")
+        axes.plot(np.arange(len(smooth)) + 5, smooth, color=COLOURS[name], label=name, lw=1.6)
+    axes.set(xlabel="step", ylabel="training loss (mean of 11 steps)", yscale="log", title="Training loss, one run")
+    axes.legend(frameon=False)
+    axes.grid(alpha=0.3)
+    figure.savefig(path, dpi=130)
+    plt.close(figure)
+
+
+def exponents(path: pathlib.Path, history: Sequence[Sequence[int]]) -> None:
+    """One line a tensor; tensors that are zero (exponent -2^20) are left out until they are not."""
+    values = np.asarray(history, float)
+    values[values < -1000] = np.nan
+    figure, axes = plt.subplots(1, 3, figsize=(11, 4), sharex=True, layout="constrained")
+    names = [f"{kind}{layer}" for layer in (1, 2, 3) for kind in ("W", "b")]
+    for panel, title in enumerate(("parameters", "first moment m", "second moment v")):
+        for index, name in enumerate(names):
+            axes[panel].step(np.arange(len(values)), values[:, 6 * panel + index], label=name, lw=1.2)
+        axes[panel].set(title=title, xlabel="step")
+        axes[panel].grid(alpha=0.3)
+    axes[0].set_ylabel("scale exponent e (value = data × 2$^e$)")
+    axes[0].legend(frameon=False, ncols=3, fontsize="small")
+    figure.savefig(path, dpi=130)
+    plt.close(figure)
+
+
+def multipliers(path: pathlib.Path, factors: Sequence[float], sweep: dict[str, list[list[float]]]) -> None:
+    figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
+    for name, rows in sweep.items():
+        mean = [float(np.mean(row)) for row in rows]
+        low, high = [min(row) for row in rows], [max(row) for row in rows]
+        axes.plot(factors, mean, "o-", color=COLOURS[name], label=name, lw=1.6, ms=4)
+        axes.fill_between(factors, low, high, color=COLOURS[name], alpha=0.15, lw=0)
+    axes.set_xscale("log", base=2)
+    axes.set(xlabel="loss multiplier", ylabel="test accuracy, %", ylim=(0, 102))
+    axes.set_title("Accuracy against the units of the loss (mean and range over seeds)")
+    axes.legend(frameon=False, loc="lower right")
+    axes.grid(alpha=0.3)
+    figure.savefig(path, dpi=130)
+    plt.close(figure)

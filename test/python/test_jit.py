@@ -1,0 +1,127 @@
+# Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""steelyard.jit: what goes in, what comes out, what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import ml_dtypes
+import numpy as np
+import pytest
+import steelyard
+
+
+def test_pytrees_in_and_out() -> None:
+    compiled = steelyard.jit(lambda tree, k: {"sum": tree["a"] + tree["b"][0], "k": (k,)})
+    out = compiled({"a": np.ones(3, "f4"), "b": [np.full(3, 2, "f4")]}, k=np.int32(5))
+    np.testing.assert_array_equal(out["sum"], np.full(3, 3, "f4"))
+    assert out["k"][0] == 5
+
+
+def test_static_arguments_compile_anew() -> None:
+    compiled = steelyard.jit(lambda x, n: x * n if n > 1 else x, static_argnums=1)
+    x = np.arange(3, dtype="f4")
+    np.testing.assert_array_equal(compiled(x, 1), x)
+    np.testing.assert_array_equal(compiled(x, 3), 3 * x)
+    assert len(compiled._compiled) == 2
+
+
+def test_cache_by_shape_and_type() -> None:
+    compiled = steelyard.jit(lambda x: x + x)
+    for array in (np.ones(2, "f4"), np.zeros(2, "f4"), np.ones(3, "f4"), np.ones(2, "i4")):
+        np.testing.assert_array_equal(compiled(array), array + array)
+    assert len(compiled._compiled) == 3
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f2", "i1", "i4", "u4", "?", ml_dtypes.bfloat16, ml_dtypes.float8_e4m3fn])
+def test_types_pass_through(dtype: Any) -> None:
+    x = np.array([0, 1, 1, 0]).astype(dtype)
+    out = steelyard.jit(lambda x: x.reshape(2, 2).T)(x)
+    assert out.dtype == x.dtype
+    np.testing.assert_array_equal(out.view(np.uint8).ravel(), x.reshape(2, 2).T.copy().view(np.uint8).ravel())
+
+
+def test_jax_arrays_strided_arrays_and_numbers() -> None:
+    compiled = steelyard.jit(lambda x, s: x * s)
+    x = np.arange(12, dtype="f4").reshape(3, 4).T
+    np.testing.assert_array_equal(compiled(x, 2.0), 2 * x)
+    np.testing.assert_array_equal(compiled(jnp.asarray(x), 2.0), 2 * x)
+
+
+def test_state_stays_scaled() -> None:
+    compiled = steelyard.jit(lambda s, x: (s + x, s.sum()), scheme=steelyard.Scalify(), donate_argnums=0)
+    state, _ = compiled(np.full(4, 3.0, "f4"), np.ones(4, "f4"))
+    assert isinstance(state, steelyard.ScaledArray)
+    assert state.data.dtype == np.float16
+    assert state.exponent == 2 and float(state.data[0]) == 1.0
+    again, total = compiled(state, np.ones(4, "f4"))
+    np.testing.assert_array_equal(np.asarray(again), np.full(4, 5, "f4"))
+    np.testing.assert_array_equal(jnp.asarray(np.asarray(again)), np.full(4, 5, "f4"))
+    np.testing.assert_array_equal(np.from_dlpack(again), np.full(4, 5, "f4"))
+    assert total == 16
+
+
+def test_zero_state_has_the_least_exponent() -> None:
+    compiled = steelyard.jit(lambda s, x: s + x, scheme=steelyard.Scalify(), donate_argnums=0)
+    state = compiled(np.zeros(4, "f4"), np.zeros(4, "f4"))
+    assert state.exponent == -(2**20)
+    np.testing.assert_array_equal(np.asarray(compiled(state, np.full(4, 2.0**-100, "f4"))), np.full(4, 2.0**-100, "f4"))
+
+
+def test_nan_and_infinity_stay_in_the_data() -> None:
+    compiled = steelyard.jit(lambda x: (x * 2, x + 1), scheme=steelyard.Scalify())
+    x = np.array([np.nan, np.inf, -np.inf, 1.5], "f4")
+    for got, want in zip(compiled(x), (x * 2, x + 1), strict=True):
+        np.testing.assert_array_equal(got, want)
+
+
+def test_explain_names_the_line_and_the_formats() -> None:
+    def loss(w: Any, x: Any) -> Any:
+        return jnp.sum((x @ w) ** 2)
+
+    compiled = steelyard.jit(jax.value_and_grad(loss), scheme=steelyard.Scalify())
+    remarks = steelyard.explain(compiled, np.ones((4, 2), "f4"), np.ones((3, 4), "f4"))
+    assert any("f8E5M2' (gradient)" in remark.message and "transpose" in remark.message for remark in remarks)
+    assert all(remark.source.split(":")[0].endswith("test_jit.py") for remark in remarks)
+
+
+def test_without_a_rule_there_is_a_remark() -> None:
+    compiled = steelyard.jit(lambda x: jnp.argmax(x), scheme=steelyard.Scalify())
+    x = np.array([1, 5, 2], "f4")
+    assert compiled(x) == 1
+    assert any("real values" in remark.message for remark in steelyard.explain(compiled, x))
+
+
+def test_unsupported_operation_names_the_source_line() -> None:
+    with pytest.raises(steelyard.CompileError, match=r"test_jit\.py"):
+        steelyard.jit(lambda x: jnp.fft.fft(x).real)(np.ones(8, "f4"))
+
+
+def test_a_traced_argument_is_refused() -> None:
+    compiled = steelyard.jit(lambda x: x + 1)
+    with pytest.raises(steelyard.SteelyardError, match=r"traced by JAX"):
+        jax.jit(lambda x: compiled(x))(np.ones(2, "f4"))
+
+
+@pytest.mark.parametrize("options", [{"storage": "float8"}, {"matmul": "fp4"}, {"state": "none"}])
+def test_unknown_options_are_refused(options: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match=next(iter(options))):
+        steelyard.Scalify(**options)
+
+
+def test_wrong_scheme_target_and_argument() -> None:
+    with pytest.raises(TypeError, match="Scalify"):
+        steelyard.jit(lambda x: x, scheme="fp8")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="target"):
+        steelyard.jit(lambda x: x, target="tpu")
+    with pytest.raises(TypeError, match="str"):
+        steelyard.jit(lambda x: x)("text")
+
+
+def test_dump_to_an_unwritable_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEELYARD_DUMP", "/proc/steelyard")
+    with pytest.raises(steelyard.CompileError, match="cannot write"):
+        steelyard.jit(lambda x: x + 1)(np.ones(5, "f4"))

@@ -1,0 +1,116 @@
+# Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Values of compiled functions against JAX in float32 and float64."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import steelyard
+from oracle import error, evaluate
+
+SIZES = (16, 32, 24, 10)
+
+
+def make(scale: float) -> tuple[Any, Any, Any]:
+    random = np.random.default_rng(0)
+    parameters = [
+        ((random.standard_normal((a, b)) / np.sqrt(a) * scale).astype("f4"), np.full(b, 0.01 * scale, "f4"))
+        for a, b in zip(SIZES[:-1], SIZES[1:], strict=True)
+    ]
+    x = (random.standard_normal((32, SIZES[0])) * scale).astype("f4")
+    y = np.eye(10, dtype="f4")[random.integers(0, 10, 32)]
+    return parameters, x, y
+
+
+def forward(parameters: Any, x: Any) -> Any:
+    for w, b in parameters[:-1]:
+        x = jnp.maximum(x @ w + b, 0.0)
+    w, b = parameters[-1]
+    return x @ w + b
+
+
+def squares(parameters: Any, x: Any, y: Any) -> Any:
+    return jnp.mean((forward(parameters, x) - y) ** 2)
+
+
+def cross_entropy(parameters: Any, x: Any, y: Any) -> Any:
+    return -jnp.mean(jnp.sum(jax.nn.log_softmax(forward(parameters, x)) * y, axis=-1))
+
+
+def adam(parameters: Any, m: Any, v: Any, t: Any, x: Any, y: Any) -> Any:
+    value, gradient = jax.value_and_grad(cross_entropy)(parameters, x, y)
+    t = t + 1
+    m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, m, gradient)
+    v = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, v, gradient)
+    parameters = jax.tree.map(
+        lambda p, m, v: p - 1e-2 * (m / (1 - 0.9**t)) / (jnp.sqrt(v / (1 - 0.999**t)) + 1e-8), parameters, m, v
+    )
+    return parameters, m, v, t, value
+
+
+def adam_arguments() -> tuple[Any, ...]:
+    parameters, x, y = make(1.0)
+    random = np.random.default_rng(1)
+    m = jax.tree.map(lambda p: (0.01 * random.standard_normal(p.shape)).astype("f4"), parameters)
+    v = jax.tree.map(lambda p: (1e-4 * (0.1 + random.random(p.shape))).astype("f4"), parameters)
+    return parameters, m, v, np.float32(3), x, y
+
+
+PROGRAMS = {
+    "forward": (forward, lambda: make(1.0)[:2]),
+    "value_and_grad": (jax.value_and_grad(cross_entropy), lambda: make(1.0)),
+    "adam": (adam, adam_arguments),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_float32_equals_jax(name: str) -> None:
+    """No further from float64 than a few times what JAX's own float32 is."""
+    function, arguments = PROGRAMS[name]
+    got = jax.tree.leaves(steelyard.jit(function)(*arguments()))
+    peer = jax.tree.leaves(jax.jit(function)(*arguments()))
+    want = evaluate(function, arguments(), None)
+    for ours, theirs, exact in zip(got, peer, want, strict=True):
+        assert error(ours, exact) <= 4 * error(theirs, exact) + 2**-22
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_float64_equals_jax(name: str) -> None:
+    function, arguments = PROGRAMS[name]
+    with jax.enable_x64(True):
+        wide = jax.tree.map(lambda a: np.asarray(a, np.float64), arguments())
+        got = jax.tree.leaves(steelyard.jit(function)(*wide))
+        want = jax.tree.leaves(jax.jit(function)(*wide))
+    for ours, theirs in zip(got, want, strict=True):
+        assert np.asarray(ours).dtype == np.float64
+        assert error(ours, theirs) <= 1e-13
+
+
+def rounding(function: Any, arguments: Any, got: list[Any]) -> None:
+    """At most twice the oracle's error, over all results together."""
+    exact = evaluate(function, arguments, None)
+    rounded = evaluate(function, arguments, 11)
+    ours = max(error(g, e) for g, e in zip(got, exact, strict=True))
+    allowed = max(error(r, e) for r, e in zip(rounded, exact, strict=True))
+    assert ours <= 2 * allowed, f"error {ours:.2e}, the oracle's {allowed:.2e}"
+
+
+@pytest.mark.parametrize("power", [-20, -10, 0, 10, 20])
+@pytest.mark.parametrize("function", [forward, jax.value_and_grad(squares)], ids=["forward", "value_and_grad"])
+def test_scalify_float16_at_any_magnitude(function: Any, power: int) -> None:
+    parameters, x, y = make(2.0**power)
+    # Targets in the outputs' own magnitude: three factors of the scale in a forward pass.
+    arguments = (parameters, x) if function is forward else (parameters, x, (y * 2.0 ** min(4 * power, 60)).astype("f4"))
+    compiled = steelyard.jit(function, scheme=steelyard.Scalify(matmul=None))
+    rounding(function, arguments, jax.tree.leaves(compiled(*arguments)))
+
+
+def test_scalify_float16_adam() -> None:
+    arguments = adam_arguments()
+    compiled = steelyard.jit(adam, scheme=steelyard.Scalify(matmul=None))
+    rounding(adam, arguments, jax.tree.leaves(compiled(*arguments)))
