@@ -1,5 +1,4 @@
-//===- CodeGeneration.cpp - From the LLVM dialect to code in memory -----*- C++
-//-*-===//
+//===- CodeGeneration.cpp - From the LLVM dialect to code in memory -*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 

@@ -1,5 +1,4 @@
-//===- CodeGeneration.h - From the LLVM dialect to code in memory -------*- C++
-//-*-===//
+//===- CodeGeneration.h - From the LLVM dialect to code in memory -*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef STEELYARD_LIB_COMPILER_CODEGENERATION_H

@@ -1,5 +1,4 @@
-//===- Compiler.cpp - From StableHLO text to an executable ---------------*- C++
-//-*-===//
+//===- Compiler.cpp - From StableHLO text to an executable ------*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 

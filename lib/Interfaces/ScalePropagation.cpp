@@ -1,5 +1,4 @@
-//===- ScalePropagation.cpp - How an operation treats scales -------*- C++
-//-*-===//
+//===- ScalePropagation.cpp - How an operation treats scales ----*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 

@@ -1,5 +1,4 @@
-//===- Annotations.h - Namespaces of frontends' attributes --------*- C++
-//-*-===//
+//===- Annotations.h - Namespaces of frontends' attributes ------*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef STEELYARD_LIB_PIPELINES_ANNOTATIONS_H

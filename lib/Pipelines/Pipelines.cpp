@@ -1,5 +1,4 @@
-//===- Pipelines.cpp - Named sequences of passes -----------------------*- C++
-//-*-===//
+//===- Pipelines.cpp - Named sequences of passes ----------------*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 

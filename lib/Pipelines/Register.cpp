@@ -1,5 +1,4 @@
-//===- Register.cpp - Everything the tools know -------------------*- C++
-//-*-===//
+//===- Register.cpp - Everything the tools know -----------------*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 

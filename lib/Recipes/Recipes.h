@@ -1,5 +1,4 @@
-//===- Recipes.h - The recipes there are -----------------------------*- C++
-//-*-===//
+//===- Recipes.h - The recipes there are ------------------------*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef STEELYARD_LIB_RECIPES_RECIPES_H

@@ -1,5 +1,4 @@
-//===- Normalise.cpp - What a frontend printed, as passes want it -----*- C++
-//-*-===//
+//===- Normalise.cpp - What a frontend printed, as passes want it -*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 

@@ -1,5 +1,4 @@
-//===- Quantize.cpp - Formats for contractions, by a recipe
-//--------------------*- C++ -*-===//
+//===- Quantize.cpp - Formats for contractions, by a recipe -----*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 

@@ -147,8 +147,7 @@ class CompiledFunction:
             raise TypeError(f"static arguments are hashable: {error}") from None
         if compiled is None:
             abstract = [
-                _abstract(leaf.shape, leaf.dtype, weak_type=is_weak)
-                for leaf, is_weak in zip(leaves, weak, strict=True)
+                _abstract(leaf.shape, leaf.dtype, weak_type=is_weak) for leaf, is_weak in zip(leaves, weak, strict=True)
             ]
             positional, named = jax.tree_util.tree_unflatten(tree, abstract)
             rest = iter(positional)

@@ -69,7 +69,8 @@ class ScaledArray:
         return float(unpack(self))
 
     def __repr__(self) -> str:
-        return f"ScaledArray(shape={self.shape}, {self.data.dtype} × 2**{self.exponent}{' squared' if self.form else ''}, dtype={self.dtype})"
+        squared = " squared" if self.form else ""
+        return f"ScaledArray(shape={self.shape}, {self.data.dtype} × 2**{self.exponent}{squared}, dtype={self.dtype})"
 
 
 def _tensor(shape: tuple[int, ...], element: str) -> str:

@@ -48,8 +48,7 @@ def evaluate(text: str, arguments: list[np.ndarray]) -> list[str]:
         module = ir.Module.parse(text)
         unsigned = {np.dtype(np.uint32): ir.IntegerType.get_unsigned(32)}
         attributes = [
-            ir.DenseElementsAttr.get(np.asarray(a, order="C"), shape=a.shape, type=unsigned.get(a.dtype))
-            for a in arguments
+            ir.DenseElementsAttr.get(np.asarray(a, order="C"), shape=a.shape, type=unsigned.get(a.dtype)) for a in arguments
         ]
         return [str(r) for r in stablehlo.eval_module(module, attributes)]
 
@@ -146,7 +145,11 @@ def reductions(x: Any) -> Any:
 def through(dtype: Any) -> Callable[..., Any]:
     def f(x: Any, w: Any) -> Any:
         a, b = x.astype(dtype), w.astype(dtype)
-        return a, lax.dot_general(a, b, (((1,), (0,)), ((), ())), preferred_element_type=jnp.float32), a.astype(jnp.float32)
+        return (
+            a,
+            lax.dot_general(a, b, (((1,), (0,)), ((), ())), preferred_element_type=jnp.float32),
+            a.astype(jnp.float32),
+        )
 
     return f
 

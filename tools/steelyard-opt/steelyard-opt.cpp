@@ -1,5 +1,4 @@
-//===- steelyard-opt.cpp - One pass at a time ---------------------*- C++
-//-*-===//
+//===- steelyard-opt.cpp - One pass at a time -------------------*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 

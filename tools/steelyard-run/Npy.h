@@ -1,5 +1,4 @@
-//===- Npy.h - NumPy's file format -------------------------------------*- C++
-//-*-===//
+//===- Npy.h - NumPy's file format ------------------------------*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef STEELYARD_TOOLS_STEELYARD_RUN_NPY_H

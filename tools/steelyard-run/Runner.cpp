@@ -1,5 +1,4 @@
-//===- Runner.cpp - Compiles a module and runs its functions ------------*- C++
-//-*-===//
+//===- Runner.cpp - Compiles a module and runs its functions ----*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 

@@ -1,5 +1,4 @@
-//===- Runner.h - Compiles a module and runs its functions --------------*- C++
-//-*-===//
+//===- Runner.h - Compiles a module and runs its functions ------*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef STEELYARD_TOOLS_STEELYARD_RUN_RUNNER_H

@@ -1,5 +1,4 @@
-//===- steelyard-run.cpp - Compiles and runs a module --------------------*- C++
-//-*-===//
+//===- steelyard-run.cpp - Compiles and runs a module -----------*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 

@@ -1,4 +1,4 @@
-//===- Compiler.h - From StableHLO text to an executable -------*- C++ -*-===//
+//===- Compiler.h - From StableHLO text to an executable --------*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//

@@ -1,5 +1,4 @@
-//===- Pipelines.h - Named sequences of passes --------------------*- C++
-//-*-===//
+//===- Pipelines.h - Named sequences of passes ------------------*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef STEELYARD_PIPELINES_PIPELINES_H

@@ -1,5 +1,4 @@
-//===- Register.h - Everything the tools know --------------------*- C++
-//-*-===//
+//===- Register.h - Everything the tools know -------------------*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef STEELYARD_PIPELINES_REGISTER_H

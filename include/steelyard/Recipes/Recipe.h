@@ -1,5 +1,4 @@
-//===- Recipe.h - How contractions are quantised --------------------*- C++
-//-*-===//
+//===- Recipe.h - How contractions are quantised ----------------*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef STEELYARD_RECIPES_RECIPE_H

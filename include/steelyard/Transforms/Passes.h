@@ -1,5 +1,4 @@
-//===- Passes.h - Passes that cross dialects -----------------------*- C++
-//-*-===//
+//===- Passes.h - Passes that cross dialects --------------------*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef STEELYARD_TRANSFORMS_PASSES_H

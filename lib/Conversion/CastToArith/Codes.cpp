@@ -1,5 +1,4 @@
-//===- Codes.cpp - Codes of float formats as arith ---------------*- C++
-//-*-===//
+//===- Codes.cpp - Codes of float formats as arith --------------*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //

@@ -1,5 +1,4 @@
-//===- VerifySmallFloats.cpp - No arithmetic on small floats -----*- C++
-//-*-===//
+//===- VerifySmallFloats.cpp - No arithmetic on small floats ----*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 

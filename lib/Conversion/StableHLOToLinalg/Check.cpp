@@ -1,5 +1,4 @@
-//===- Check.cpp - Checks as calls of the runtime -----------------*- C++
-//-*-===//
+//===- Check.cpp - Checks as calls of the runtime ---------------*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 

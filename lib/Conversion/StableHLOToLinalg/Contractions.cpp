@@ -1,5 +1,4 @@
-//===- Contractions.cpp - dot_general to cpu.gemm ---------------------*- C++
-//-*-===//
+//===- Contractions.cpp - dot_general to cpu.gemm ---------------*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 

@@ -1,5 +1,4 @@
-//===- DataMovement.cpp - Creation and data movement to linalg --------*- C++
-//-*-===//
+//===- DataMovement.cpp - Creation and data movement to linalg --*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 

@@ -1,5 +1,4 @@
-//===- Elementwise.cpp - Elementwise operations to linalg -----------*- C++
-//-*-===//
+//===- Elementwise.cpp - Elementwise operations to linalg -------*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 

@@ -1,5 +1,4 @@
-//===- Patterns.h - The families of patterns ----------------------*- C++
-//-*-===//
+//===- Patterns.h - The families of patterns --------------------*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef STEELYARD_LIB_CONVERSION_STABLEHLOTOLINALG_PATTERNS_H

@@ -1,5 +1,4 @@
-//===- Reductions.cpp - reduce to linalg -----------------------------*- C++
-//-*-===//
+//===- Reductions.cpp - reduce to linalg ------------------------*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 

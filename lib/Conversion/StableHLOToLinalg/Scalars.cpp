@@ -1,5 +1,4 @@
-//===- Scalars.cpp - stablehlo's elementwise operations on elements -*- C++
-//-*-===//
+//===- Scalars.cpp - stablehlo's elementwise operations on elements -*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 

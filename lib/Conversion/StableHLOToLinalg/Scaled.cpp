@@ -1,5 +1,4 @@
-//===- Scaled.cpp - scaled operations on plain tensors ---------------*- C++
-//-*-===//
+//===- Scaled.cpp - scaled operations on plain tensors ----------*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 

@@ -1,5 +1,4 @@
-//===- DataMovement.cpp - Scale rules of creation and data movement ------*- C++
-//-*-===//
+//===- DataMovement.cpp - Scale rules of creation and data movement -*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 

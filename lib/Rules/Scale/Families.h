@@ -1,5 +1,4 @@
-//===- Families.h - The families of scale rules ----------------------*- C++
-//-*-===//
+//===- Families.h - The families of scale rules -----------------*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef STEELYARD_LIB_RULES_SCALE_FAMILIES_H

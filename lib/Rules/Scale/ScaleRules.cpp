@@ -1,5 +1,4 @@
-//===- ScaleRules.cpp - Registration of Scalify's rules ---------------*- C++
-//-*-===//
+//===- ScaleRules.cpp - Registration of Scalify's rules ---------*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 

@@ -39,7 +39,7 @@ def exponents(path: pathlib.Path, history: Sequence[Sequence[int]]) -> None:
     values[values < -1000] = np.nan
     figure, axes = plt.subplots(1, 3, figsize=(11, 4), sharex=True, layout="constrained")
     names = [f"{kind}{layer}" for layer in (1, 2, 3) for kind in ("W", "b")]
-    for panel, title in enumerate(("parameters", "first moment m", "second moment v")):
+    for panel, title in enumerate(("parameters", "first moment m", "root of the second moment, √v")):
         for index, name in enumerate(names):
             axes[panel].step(np.arange(len(values)), values[:, 6 * panel + index], label=name, lw=1.2)
         axes[panel].set(title=title, xlabel="step")
@@ -60,7 +60,7 @@ def multipliers(path: pathlib.Path, factors: Sequence[float], sweep: dict[str, l
     axes.set_xscale("log", base=2)
     axes.set(xlabel="loss multiplier", ylabel="test accuracy, %", ylim=(0, 102))
     axes.set_title("Accuracy against the units of the loss (mean and range over seeds)")
-    axes.legend(frameon=False, loc="lower right")
+    axes.legend(frameon=False, loc="center right")
     axes.grid(alpha=0.3)
     figure.savefig(path, dpi=130)
     plt.close(figure)

@@ -197,9 +197,7 @@ def encode(
     random = np.zeros(values.size, np.uint32) if random is None else random
     codes = np.empty(values.size, np.uint32)
     function = library().sy_encode_f64 if values.dtype == np.float64 else library().sy_encode
-    function(
-        f.struct, pointer(values), pointer(random), ctypes.c_int64(values.size), rounding, saturate, pointer(codes)
-    )
+    function(f.struct, pointer(values), pointer(random), ctypes.c_int64(values.size), rounding, saturate, pointer(codes))
     return codes
 
 
@@ -305,9 +303,7 @@ func.func @{name}(%in: memref<?x{source}>, %random: memref<?xi32>, %out: memref<
 }}"""
 
 
-def cast(
-    source: Format | str, target: Format | str, rounding: Rounding, saturate: bool, lanes: int, codes: bool
-) -> str:
+def cast(source: Format | str, target: Format | str, rounding: Rounding, saturate: bool, lanes: int, codes: bool) -> str:
     """The text of one scaled.cast from %x to %q."""
     attributes = []
     if rounding != Rounding.nearest_even:
@@ -404,9 +400,7 @@ def call(compiled: ctypes.CDLL, name: str, values: npt.NDArray[Any], random: Cod
     """Runs a compiled loop."""
     random = np.zeros(values.size, np.uint32) if random is None else random
     out = np.empty(values.size, out_type)
-    library().sy_call(
-        getattr(compiled, name), pointer(values), pointer(random), pointer(out), ctypes.c_int64(values.size)
-    )
+    library().sy_call(getattr(compiled, name), pointer(values), pointer(random), pointer(out), ctypes.c_int64(values.size))
     return out
 
 

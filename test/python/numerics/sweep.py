@@ -48,9 +48,7 @@ def compare_scalar(
     """How many patterns of [begin, end) differ between compiled code and scalar library, or break order; the first."""
     first = np.zeros(1, np.uint32)
     name = encode_name(f, rounding, saturate)
-    functions = (ctypes.c_void_p * len(compiled))(
-        *(ctypes.cast(getattr(c, name), ctypes.c_void_p).value for c in compiled)
-    )
+    functions = (ctypes.c_void_p * len(compiled))(*(ctypes.cast(getattr(c, name), ctypes.c_void_p).value for c in compiled))
     wrong = library().sy_sweep(
         f.struct,
         ctypes.c_int32(rounding),
@@ -129,9 +127,7 @@ def row(
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument(
-        "--cpus", nargs="*", default=["haswell", "native"], help="instruction sets of the compiled code"
-    )
+    parser.add_argument("--cpus", nargs="*", default=["haswell", "native"], help="instruction sets of the compiled code")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--formats", nargs="*", default=[f.name for f in MLIR_FORMATS])
     options = parser.parse_args()

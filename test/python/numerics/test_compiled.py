@@ -272,9 +272,7 @@ def test_e8m0(others: ctypes.CDLL) -> None:
 
 def test_float64_to_float32(others: ctypes.CDLL) -> None:
     near = patterns(1 << 18).astype(np.float64)
-    values = np.concatenate(
-        [near, near * (1 + 2.0**-24), np.nextafter(near, np.inf), [1e300, -1e-310, np.inf, -np.inf]]
-    )
+    values = np.concatenate([near, near * (1 + 2.0**-24), np.nextafter(near, np.inf), [1e300, -1e-310, np.inf, -np.inf]])
     values = values[~np.isnan(values)]
     largest = np.finfo(np.float32).max
     with np.errstate(over="ignore"):

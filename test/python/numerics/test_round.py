@@ -89,9 +89,7 @@ def test_modes_as_gfloat(f: Format, rounding: Rounding, saturate: bool) -> None:
 def test_float64_rounds_once(f: Format, rounding: Rounding) -> None:
     # What float32 would round to a tie first.
     near = boundaries(f).astype(np.float64)
-    values = np.concatenate(
-        [near, np.nextafter(near, np.inf), np.nextafter(near, -np.inf), np.float64([1e300, -1e-320])]
-    )
+    values = np.concatenate([near, np.nextafter(near, np.inf), np.nextafter(near, -np.inf), np.float64([1e300, -1e-320])])
     for saturate in (False, True):
         check(f, values, rounding, saturate, random_bits(values.size))
 

@@ -10,8 +10,8 @@
 #include <set>
 #include <sys/wait.h>
 #include <thread>
-#include <unistd.h>
 #include <tuple>
+#include <unistd.h>
 #include <utility>
 
 #include "Test.h"

@@ -1,5 +1,4 @@
-//===- StableHLOToLinalg.h - From stablehlo to linalg -------------*- C++
-//-*-===//
+//===- StableHLOToLinalg.h - From stablehlo to linalg -----------*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef STEELYARD_CONVERSION_STABLEHLOTOLINALG_STABLEHLOTOLINALG_H

@@ -1,5 +1,4 @@
-//===- ScaleRules.h - Registration of Scalify's rules ---------------*- C++
-//-*-===//
+//===- ScaleRules.h - Registration of Scalify's rules -----------*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef STEELYARD_RULES_SCALE_SCALERULES_H

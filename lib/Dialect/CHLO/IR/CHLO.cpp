@@ -1,4 +1,4 @@
-//===- CHLO.cpp - Registration and types of chlo ---*- C++ -*-===//
+//===- CHLO.cpp - Registration and types of chlo ----------------*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 

@@ -1,4 +1,4 @@
-//===- Check.cpp - Registration and constraints of check ---*- C++ -*-===//
+//===- Check.cpp - Registration and constraints of check --------*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 

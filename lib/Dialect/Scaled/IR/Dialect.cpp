@@ -1,5 +1,4 @@
-//===- Dialect.cpp - Registration, attributes and types of scaled --*- C++
-//-*-===//
+//===- Dialect.cpp - Registration, attributes and types of scaled -*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 

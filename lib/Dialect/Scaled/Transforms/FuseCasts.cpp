@@ -1,5 +1,4 @@
-//===- FuseCasts.cpp - One rounding at the end of a region --------*- C++
-//-*-===//
+//===- FuseCasts.cpp - One rounding at the end of a region ------*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 

@@ -1,5 +1,4 @@
-//===- NonNegative.cpp - Values proved not to be negative ---------*- C++
-//-*-===//
+//===- NonNegative.cpp - Values proved not to be negative -------*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 

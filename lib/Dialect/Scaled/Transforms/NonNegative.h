@@ -1,5 +1,4 @@
-//===- NonNegative.h - Values that are proved not to be negative --*- C++
-//-*-===//
+//===- NonNegative.h - Values that are proved not to be negative -*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef STEELYARD_LIB_DIALECT_SCALED_TRANSFORMS_NONNEGATIVE_H

@@ -1,5 +1,4 @@
-//===- ScaledToPairs.cpp - Scaled tensors as data and exponent -------------*-
-// C++ -*-===//
+//===- ScaledToPairs.cpp - Scaled tensors as data and exponent --*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 

@@ -1,5 +1,4 @@
-//===- Scalify.cpp - A scale for every float tensor ----------------------*- C++
-//-*-===//
+//===- Scalify.cpp - A scale for every float tensor -------------*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 

@@ -1,5 +1,4 @@
-//===- ScalifyRewriter.cpp - What Scalify's rules work with --------------*- C++
-//-*-===//
+//===- ScalifyRewriter.cpp - What Scalify's rules work with -----*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 

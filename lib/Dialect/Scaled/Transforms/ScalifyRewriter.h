@@ -1,5 +1,4 @@
-//===- ScalifyRewriter.h - What Scalify's rules work with ---------------*- C++
-//-*-===//
+//===- ScalifyRewriter.h - What Scalify's rules work with -------*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef STEELYARD_LIB_DIALECT_SCALED_TRANSFORMS_SCALIFYREWRITER_H

@@ -1,5 +1,4 @@
-//===- Assembly.cpp - The published text format ------------------*- C++
-//-*-===//
+//===- Assembly.cpp - The published text format -----------------*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 

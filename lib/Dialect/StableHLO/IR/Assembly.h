@@ -1,5 +1,4 @@
-//===- Assembly.h - Directives of the published text format ------*- C++
-//-*-===//
+//===- Assembly.h - Directives of the published text format -----*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef STEELYARD_LIB_DIALECT_STABLEHLO_IR_ASSEMBLY_H

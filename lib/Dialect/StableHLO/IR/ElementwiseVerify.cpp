@@ -1,5 +1,4 @@
-//===- ElementwiseVerify.cpp - Constraints of elementwise operations -*- C++
-//-*-===//
+//===- ElementwiseVerify.cpp - Constraints of elementwise operations -*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 

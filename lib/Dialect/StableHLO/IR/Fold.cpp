@@ -1,5 +1,4 @@
-//===- Fold.cpp - What folds without rounding ---------------------*- C++
-//-*-===//
+//===- Fold.cpp - What folds without rounding -------------------*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 

@@ -1,5 +1,4 @@
-//===- OpDefinitions.cpp - What ODS generates of the operations ---*- C++
-//-*-===//
+//===- OpDefinitions.cpp - What ODS generates of the operations -*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 

@@ -1,4 +1,4 @@
-//===- TypeInference.cpp - Result types from operands --*- C++ -*-===//
+//===- TypeInference.cpp - Result types from operands -----------*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 

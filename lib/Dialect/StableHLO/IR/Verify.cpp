@@ -1,4 +1,4 @@
-//===- Verify.cpp - Constraints beyond inferred types --*- C++ -*-===//
+//===- Verify.cpp - Constraints beyond inferred types -----------*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 

@@ -1,4 +1,4 @@
-//===- Bufferization.cpp - cpu operations on buffers -------------*- C++ -*-===//
+//===- Bufferization.cpp - cpu operations on buffers ------------*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 

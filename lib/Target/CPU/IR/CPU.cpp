@@ -26,7 +26,8 @@ LogicalResult GemmOp::verify() {
   auto rhs = cast<ShapedType>(getRhs().getType());
   ArrayRef<int64_t> lhsDims = getLhsDims(), rhsDims = getRhsDims();
   if (lhsDims.size() != 3 || rhsDims.size() != 3) {
-    return emitOpError("takes three dimensions an operand: batch, free, contracted");
+    return emitOpError(
+        "takes three dimensions an operand: batch, free, contracted");
   }
   auto size = [](ShapedType type, int64_t dim) {
     return dim < 0 ? 1 : type.getDimSize(dim);

@@ -19,12 +19,15 @@ using namespace mlir;
 
 namespace {
 
-/// Scalar operations of a body; transcendental functions and divisions count eightfold.
+/// Scalar operations of a body; transcendental functions and divisions count
+/// eightfold.
 unsigned costOf(linalg::GenericOp op) {
   unsigned cost = 0;
   for (Operation &scalar : op.getBody()->without_terminator()) {
-    bool slow = isa<math::MathDialect>(scalar.getDialect()) ||
-                isa<arith::DivFOp, arith::RemFOp, arith::DivSIOp, arith::DivUIOp>(scalar);
+    bool slow =
+        isa<math::MathDialect>(scalar.getDialect()) ||
+        isa<arith::DivFOp, arith::RemFOp, arith::DivSIOp, arith::DivUIOp>(
+            scalar);
     cost += slow ? 8 : 1;
   }
   return cost;
@@ -60,13 +63,15 @@ struct FuseElementwise
     MLIRContext *context = &getContext();
     RewritePatternSet patterns(context);
     linalg::populateElementwiseOpsFusionPatterns(
-        patterns, [this](OpOperand *operand) { return isWorthFusing(operand); });
+        patterns,
+        [this](OpOperand *operand) { return isWorthFusing(operand); });
     linalg::populateEraseUnusedOperandsAndResultsPatterns(patterns);
     linalg::GenericOp::getCanonicalizationPatterns(patterns, context);
     tensor::EmptyOp::getCanonicalizationPatterns(patterns, context);
     GreedyRewriteConfig config;
     config.setUseTopDownTraversal(true);
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns), config))) {
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns),
+                                     config))) {
       signalPassFailure();
     }
   }

@@ -1,5 +1,4 @@
-//===- ToLLVM.cpp - Buffers, loops and runtime calls to LLVM -----*- C++
-//-*-===//
+//===- ToLLVM.cpp - Buffers, loops and runtime calls to LLVM ----*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 

@@ -1,4 +1,4 @@
-//===- CHLO.h - The chlo dialect ---*- C++ -*-===//
+//===- CHLO.h - The chlo dialect --------------------------------*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef STEELYARD_DIALECT_CHLO_IR_CHLO_H

@@ -1,4 +1,4 @@
-//===- Check.h - The check dialect ---*- C++ -*-===//
+//===- Check.h - The check dialect ------------------------------*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef STEELYARD_DIALECT_CHECK_IR_CHECK_H

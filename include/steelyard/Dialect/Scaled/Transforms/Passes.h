@@ -1,5 +1,4 @@
-//===- Passes.h - Passes that make and remove scaled tensors --------*- C++
-//-*-===//
+//===- Passes.h - Passes that make and remove scaled tensors ----*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef STEELYARD_DIALECT_SCALED_TRANSFORMS_PASSES_H

@@ -1,4 +1,4 @@
-//===- TypeInference.h - Result types from operands --*- C++ -*-===//
+//===- TypeInference.h - Result types from operands -------------*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //===----------------------------------------------------------------------===//

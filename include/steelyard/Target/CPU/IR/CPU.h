@@ -4,14 +4,14 @@
 #ifndef STEELYARD_TARGET_CPU_IR_CPU_H
 #define STEELYARD_TARGET_CPU_IR_CPU_H
 
+#include "steelyard/Target/CPU/IR/CPUDialect.h.inc"
+
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/IR/Dialect.h"
 #include "mlir/IR/OpDefinition.h"
 #include "mlir/IR/OpImplementation.h"
 #include "mlir/Interfaces/DestinationStyleOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
-
-#include "steelyard/Target/CPU/IR/CPUDialect.h.inc"
 
 #define GET_OP_CLASSES
 #include "steelyard/Target/CPU/IR/CPUOps.h.inc"
