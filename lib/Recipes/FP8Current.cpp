@@ -1,6 +1,6 @@
 //===- FP8Current.cpp - FP8 with current per-tensor scales ------*- C++ -*-===//
-//  Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
-//  SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "Recipes.h"
 

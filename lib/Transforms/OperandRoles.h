@@ -1,6 +1,6 @@
 //===- OperandRoles.h - Which operand of a contraction is which -*- C++ -*-===//
-//  Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
-//  SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #ifndef STEELYARD_LIB_TRANSFORMS_OPERANDROLES_H
 #define STEELYARD_LIB_TRANSFORMS_OPERANDROLES_H
 

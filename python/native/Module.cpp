@@ -1,6 +1,6 @@
 //===- Module.cpp - steelyard._native ---------------------------*- C++ -*-===//
-//  Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
-//  SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //  The compiler and the runtime for Python: text in, addresses of buffers in,
 //  nothing of MLIR.

@@ -1,6 +1,6 @@
 //===- Contractions.cpp - Scale rules of contractions -----------*- C++ -*-===//
-//  Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
-//  SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "steelyard/Dialect/Scaled/IR/Scaled.h"
 

@@ -1,6 +1,6 @@
 //===- Reductions.cpp - Scale rules of reductions ---------------*- C++ -*-===//
-//  Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
-//  SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+// Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "mlir/IR/IRMapping.h"
 
