@@ -129,8 +129,8 @@ EXPORT void sy_call(Compiled function, const void *in, const uint32_t *random,
   call(function, in, random, out, count);
 }
 
-/// Runs compiled code with subnormals flushed, as some libraries leave a thread;
-/// 0 where the processor has no such mode.
+/// Runs compiled code with subnormals flushed, as some libraries leave a
+/// thread; 0 where the processor has no such mode.
 EXPORT int32_t sy_call_flushing(Compiled function, const void *in,
                                 const uint32_t *random, void *out,
                                 int64_t count) {
