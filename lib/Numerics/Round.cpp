@@ -93,6 +93,15 @@ uint32_t encodeParts(const FloatFormat &format, const Parts &x,
     return format.hasNegativeZero() ? sign : 0;
   }
   int log2 = x.exponent + std::bit_width(x.significand) - 1;
+  if (log2 < format.minSubnormalExponent() - 32) {
+    return format.hasNegativeZero() ? sign : 0; // no rounding mode sees it
+  }
+  bool stops = saturate || rounding == Rounding::TowardZero;
+  uint32_t beyond =
+      stops ? sign | format.largest() : format.overflow(x.negative);
+  if (log2 - format.minNormalExponent() >= 1 << format.exponentBits) {
+    return beyond;
+  }
   int binade = std::max(log2, format.minNormalExponent());
   Quotient quotient =
       divide(x.significand, binade - format.significandBits - x.exponent);
@@ -103,8 +112,7 @@ uint32_t encodeParts(const FloatFormat &format, const Parts &x,
                   quotient.whole;
   code += roundsUp(quotient, (code & 1) != 0, rounding, randomBits) ? 1 : 0;
   if (code > format.largest()) {
-    bool stops = saturate || rounding == Rounding::TowardZero;
-    return stops ? sign | format.largest() : format.overflow(x.negative);
+    return beyond;
   }
   if (code == 0 && !format.hasNegativeZero()) {
     return 0;
