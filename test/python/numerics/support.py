@@ -42,7 +42,7 @@ class Rounding(IntEnum):
     stochastic = 2
 
 
-class FormatInfo(gfloat.FormatInfo):
+class FormatInfo(gfloat.FormatInfo):  # type: ignore[misc]
     """gfloat's, whose own largest number is wrong in a format without normal numbers; all else is built on it."""
 
     @functools.cached_property

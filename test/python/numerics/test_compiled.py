@@ -176,7 +176,7 @@ def other_casts() -> str:
     for i, (a, b) in enumerate(FROM_TO):
         as_code = a.mlir_type is None or a.width < 8
         sides = [f"i{8 * f.storage().itemsize}" if as_code else str(f.mlir_type) for f in (a, b)]
-        functions.append(loop(f"between_{i}", *sides, cast(a, b, Rounding.nearest_even, True, 0, as_code)))
+        functions.append(loop(f"between_{i}", sides[0], sides[1], cast(a, b, Rounding.nearest_even, True, 0, as_code)))
     functions.append(loop("truncf_bf16", "f32", "bf16", "%q = arith.truncf %x : f32 to bf16"))
     functions.append(loop("truncf64_bf16", "f64", "bf16", "%q = arith.truncf %x : f64 to bf16"))
     functions.append(loop("truncf64_f16", "f64", "f16", "%q = arith.truncf %x : f64 to f16"))

@@ -13,6 +13,7 @@ from support import (
     FORMATS,
     MLIR_FORMATS,
     Format,
+    Rounding,
     Rule,
     all_codes,
     decode,
@@ -91,7 +92,7 @@ def test_values_come_back(f: Format, wide: type) -> None:
     codes = all_codes(f)
     values = decode(f, codes)
     number = ~np.isnan(values)
-    for rounding in range(3):
+    for rounding in Rounding:
         for saturate in (False, True):
             random = np.full(codes.size, 0xFFFFFFFF, np.uint32)
             finite = np.isfinite(values) if saturate else number
@@ -101,7 +102,7 @@ def test_values_come_back(f: Format, wide: type) -> None:
 
 def test_ignores_bits_above_the_code() -> None:
     f = FORMATS[9]
-    np.testing.assert_array_equal(decode(f, all_codes(f)), decode(f, all_codes(f) | 0xABC0))
+    np.testing.assert_array_equal(decode(f, all_codes(f)), decode(f, all_codes(f) | np.uint32(0xABC0)))
 
 
 def test_e8m0_decodes_as_ml_dtypes() -> None:

@@ -58,7 +58,7 @@ def expected(
         assert random is not None
         options = {"srbits": random.astype(np.int64), "srnumbits": 32}
     if f.rule != Rule.finite_only:
-        return gfloat.round_ndarray(f.gfloat, values, MODE[rounding], saturate, **options)
+        return np.asarray(gfloat.round_ndarray(f.gfloat, values, MODE[rounding], saturate, **options))
     # As ml_dtypes: overflow stops, NaN is a zero of the other sign.
     number = ~np.isnan(values)
     results = np.where(np.signbit(values), 0.0, -0.0)
@@ -89,7 +89,7 @@ def test_modes_as_gfloat(f: Format, rounding: Rounding, saturate: bool) -> None:
 def test_float64_rounds_once(f: Format, rounding: Rounding) -> None:
     # What float32 would round to a tie first.
     near = boundaries(f).astype(np.float64)
-    values = np.concatenate([near, np.nextafter(near, np.inf), np.nextafter(near, -np.inf), np.float64([1e300, -1e-320])])
+    values = np.concatenate([near, np.nextafter(near, np.inf), np.nextafter(near, -np.inf), [1e300, -1e-320]])
     for saturate in (False, True):
         check(f, values, rounding, saturate, random_bits(values.size))
 
@@ -223,7 +223,8 @@ DELTAS += [2**31 - 1, -(2**31), 2**20, -(2**20), 2**21, -(2**21), 1023, -1022, -
 @pytest.mark.parametrize("delta", DELTAS)
 def test_rescale_rounds_once(delta: int) -> None:
     # numpy's ldexp calls the C library's.
-    for values in (patterns(1 << 14), boundaries(FORMATS[10]), patterns(1 << 14).astype(np.float64)):
+    inputs: list[npt.NDArray[Any]] = [patterns(1 << 14), boundaries(FORMATS[10]), patterns(1 << 14).astype(np.float64)]
+    for values in inputs:
         got = np.empty_like(values)
         function = library().sy_rescale_f64 if values.dtype == np.float64 else library().sy_rescale
         function(pointer(values), ctypes.c_int64(values.size), ctypes.c_int32(delta), pointer(got))
