@@ -4,5 +4,16 @@
 
 import pathlib
 import sys
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+
+@pytest.fixture(autouse=True)
+def numpy_is_quiet() -> Iterator[None]:
+    """Overflow, underflow and signalling NaNs are what is converted here, not mistakes."""
+    with np.errstate(all="ignore"):
+        yield
