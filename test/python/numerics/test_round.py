@@ -174,7 +174,7 @@ def e8m0(values: npt.NDArray[Any], saturate: bool) -> Codes:
 
 @pytest.mark.parametrize("wide", [np.float32, np.float64])
 def test_e8m0_is_the_floor_of_the_exponent(wide: type) -> None:
-    values = np.abs(patterns(1 << 16)).astype(wide)
+    values: npt.NDArray[Any] = np.abs(patterns(1 << 16)).astype(wide)
     values = values[np.isfinite(values)]
     want = np.where(values == 0, 0, np.maximum(np.frexp(values)[1] - 1 + 127, 0))
     for saturate in (False, True):
