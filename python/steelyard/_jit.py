@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import re
 import threading
 from collections.abc import Callable, Hashable, Sequence
@@ -17,14 +18,25 @@ from numpy.typing import NDArray
 
 from steelyard._errors import CompileError, SteelyardError
 from steelyard._explain import Remark
-from steelyard._runtime import DTYPES, call, compile_text
+from steelyard._runtime import DTYPES, ELEMENT_TYPES, call, compile_text
 from steelyard._schemes import Scheme
 from steelyard._state import ScaledArray, pack
 
 
 def _leaf(value: Any, path: str) -> Any:
-    """A NumPy array (no copy where the layout allows) or a ScaledArray."""
-    if isinstance(value, ScaledArray | np.ndarray):
+    """An array of a type and layout that compiled code reads, or a ScaledArray; no copy where it is one already."""
+    if isinstance(value, ScaledArray):
+        return value
+    array = _array(value, path)
+    native = array.dtype.newbyteorder("=")
+    if native not in ELEMENT_TYPES and native.kind != "c":
+        raise TypeError(f"argument {path} has dtype {array.dtype}, which the compiler does not know")
+    # JAX traces 64-bit types as 32-bit ones unless jax_enable_x64 is set: the data have to follow.
+    return np.require(array, jax.dtypes.canonicalize_dtype(native), ("C", "A"))
+
+
+def _array(value: Any, path: str) -> NDArray[Any]:
+    if isinstance(value, np.ndarray):
         return value
     if isinstance(value, bool | int | float | complex):
         return np.asarray(value, jnp.result_type(value))
@@ -55,6 +67,39 @@ def _with_source_line(message: str, text: str) -> str:
     return f"{python[1]}:{python[2]}: {message}" if python else message
 
 
+def _tracing_options() -> tuple[Hashable, ...]:
+    """What of JAX's configuration changes the program that a function is traced to."""
+    config: Any = jax.config
+    return (
+        config.jax_enable_x64,
+        config.jax_numpy_dtype_promotion,
+        config.jax_numpy_rank_promotion,
+        config.jax_default_matmul_precision,
+        config.jax_default_prng_impl,
+    )
+
+
+def _numbers_and_names(
+    function: Callable[..., Any], numbers: tuple[int, ...], names: tuple[str, ...]
+) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """As ``jax.jit`` does: where only one of the two is given, the other follows from the signature."""
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return numbers, names
+    kinds = [parameter.kind for parameter in parameters]
+    if inspect.Parameter.VAR_POSITIONAL not in kinds:
+        count = sum(kind in _BY_POSITION for kind in kinds)
+        numbers = tuple(index + count if -count <= index < 0 else index for index in numbers)
+    if names and not numbers:
+        numbers = tuple(i for i, p in enumerate(parameters) if p.kind in _BY_POSITION and p.name in names)
+    elif numbers and not names:
+        either = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        names = tuple(p.name for i, p in enumerate(parameters) if i in numbers and p.kind is either)
+    return numbers, names
+
+
+_BY_POSITION = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _abstract: Any = jax.ShapeDtypeStruct  # JAX leaves its constructor untyped
 
 
@@ -93,8 +138,7 @@ class _Compiled:
                 arguments += [state.data, state._exponent]
                 position += 2
             else:
-                array = np.asarray(leaf)
-                arguments.append(array if array.flags.c_contiguous else np.ascontiguousarray(array))
+                arguments.append(np.asarray(leaf))
                 position += 1
         buffers = call(self.executable, self.function, arguments)
         results: list[Any] = []
@@ -116,7 +160,7 @@ class CompiledFunction:
         functools.update_wrapper(self, function)
         self._scheme = scheme
         self._static_argnums: tuple[int, ...] = options["static_argnums"]
-        self._static_argnames: tuple[str, ...] = options["static_argnames"]
+        self._static_argnames = frozenset(options["static_argnames"])
         self._jitted = jax.jit(function, keep_unused=True, **options)
         self._compiled: dict[Hashable, _Compiled] = {}
         self._lock = threading.Lock()
@@ -135,11 +179,12 @@ class CompiledFunction:
         paths, tree = jax.tree_util.tree_flatten_with_path(dynamic)
         leaves = [_leaf(value, jax.tree_util.keystr(path)) for path, value in paths]
         weak = tuple(isinstance(value, bool | int | float | complex) for _, value in paths)
+        # With their types: 1, 1.0 and True are equal, and trace to different programs.
         statics = (
-            tuple((index, args[index]) for index in sorted(static)),
-            tuple(sorted((name, arg) for name, arg in kwargs.items() if name in self._static_argnames)),
+            tuple((index, type(args[index]), args[index]) for index in sorted(static)),
+            tuple((name, type(kwargs[name]), kwargs[name]) for name in sorted(kwargs.keys() & self._static_argnames)),
         )
-        key = (tree, statics, weak, tuple((leaf.shape, leaf.dtype) for leaf in leaves))
+        key = (tree, statics, weak, tuple((leaf.shape, leaf.dtype) for leaf in leaves), _tracing_options())
         try:
             with self._lock:
                 compiled = self._compiled.get(key)
@@ -186,7 +231,9 @@ def jit(
     Returns
     -------
     CompiledFunction
-        Takes NumPy, JAX or DLPack arrays; gives NumPy arrays, and ScaledArrays for scaled state.
+        Takes NumPy, JAX or DLPack arrays; gives NumPy arrays, and ScaledArrays for scaled state. Arrays are read
+        where they lie; one that is strided, not aligned, of the other byte order, or of 64 bits while
+        ``jax_enable_x64`` is off (JAX then computes in 32) is copied first.
 
     Raises
     ------
@@ -201,11 +248,13 @@ def jit(
     def many(value: Any, kind: type) -> tuple[Any, ...]:
         return (value,) if isinstance(value, kind) else tuple(value)
 
+    static = _numbers_and_names(function, many(static_argnums, int), many(static_argnames, str))
+    donated = _numbers_and_names(function, many(donate_argnums, int), many(donate_argnames, str))
     return CompiledFunction(
         function,
         scheme,
-        static_argnums=many(static_argnums, int),
-        static_argnames=many(static_argnames, str),
-        donate_argnums=many(donate_argnums, int),
-        donate_argnames=many(donate_argnames, str),
+        static_argnums=static[0],
+        static_argnames=static[1],
+        donate_argnums=donated[0],
+        donate_argnames=donated[1],
     )

@@ -85,6 +85,17 @@ def compile_text(text: str, scheme: str = "", on_diagnostic: Callable[[str, str,
 def call(executable: Any, function: int, arguments: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
     """Runs a function on C-contiguous arrays of its types and shapes; new arrays come back."""
     spec = executable.functions[function]
+    if len(arguments) != len(spec.arguments):
+        raise RunError(f"{spec.name} takes {len(spec.arguments)} arrays, got {len(arguments)}")
+    for index, (array, wanted) in enumerate(zip(arguments, spec.arguments, strict=True)):
+        # Compiled code trusts its pointers: what they point to is checked here, once for all callers.
+        if array.dtype != DTYPES[wanted.element_type] or list(array.shape) != wanted.shape:
+            raise RunError(
+                f"argument {index} of {spec.name} is {wanted.element_type}{wanted.shape}, "
+                f"got {array.dtype}{list(array.shape)}"
+            )
+        if not array.flags.c_contiguous:
+            raise RunError(f"argument {index} of {spec.name} is not contiguous")
     results = [np.empty(tuple(result.shape), DTYPES[result.element_type]) for result in spec.results]
     with context() as taken:
         try:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 from typing import Any
 
 import jax
@@ -27,6 +28,112 @@ def test_static_arguments_compile_anew() -> None:
     np.testing.assert_array_equal(compiled(x, 1), x)
     np.testing.assert_array_equal(compiled(x, 3), 3 * x)
     assert len(compiled._compiled) == 2
+
+
+@pytest.mark.parametrize("options", [{"static_argnums": 1}, {"static_argnums": -1}, {"static_argnames": "n"}])
+def test_static_arguments_by_position_and_by_name(options: dict[str, Any]) -> None:
+    def repeat(x: Any, n: int) -> Any:
+        return x * n if n > 1 else x
+
+    compiled = steelyard.jit(repeat, **options)
+    x = np.arange(3, dtype="f4")
+    np.testing.assert_array_equal(compiled(x, 3), 3 * x)
+    np.testing.assert_array_equal(compiled(x, n=3), 3 * x)
+
+
+def test_equal_static_arguments_of_other_types() -> None:
+    compiled = steelyard.jit(lambda x, n: x * n, static_argnums=1)
+    x = np.arange(3, dtype="i4")
+    for value in (1, 1.0, True):
+        want = jax.jit(lambda x, n=value: x * n)(x)
+        assert compiled(x, value).dtype == want.dtype
+        np.testing.assert_array_equal(compiled(x, value), want)
+
+
+@pytest.mark.parametrize("dtype", ["f8", "i8", "u8"])
+@pytest.mark.parametrize("scheme", [None, steelyard.Scalify()], ids=["plain", "Scalify"])
+def test_64_bits_follow_jax(dtype: str, scheme: steelyard.Scheme | None) -> None:
+    compiled = steelyard.jit(lambda x: x + 1, scheme=scheme)
+    x = np.arange(5).astype(dtype)
+    for wide in (False, True, False):
+        with jax.enable_x64(wide):
+            out = compiled(x)
+            want = jax.jit(lambda x: x + 1)(x)
+        assert out.dtype == want.dtype == np.dtype(dtype[0] + ("8" if wide else "4"))
+        np.testing.assert_array_equal(out, x + 1)
+
+
+def test_layouts_that_are_copied() -> None:
+    compiled = steelyard.jit(lambda x: x + 1)
+    unaligned = np.zeros(17, "u1")[1:].view("f4")
+    reversed_bytes = np.arange(4, dtype=">f4")
+    transposed = np.arange(4, dtype="f4").reshape(2, 2).T
+    for x in (unaligned, reversed_bytes, transposed, transposed[::-1], np.float32(3)):
+        np.testing.assert_array_equal(compiled(x), np.asarray(x) + 1)
+
+
+@pytest.mark.parametrize("dtype", [object, "U1", "M8[s]", ml_dtypes.int4])
+def test_types_that_are_refused(dtype: Any) -> None:
+    with pytest.raises(TypeError, match=r"argument \[0\]\[0\] has dtype"):
+        steelyard.jit(lambda x: x)(np.zeros(2, dtype))
+
+
+def test_arguments_are_not_aliased() -> None:
+    x = np.ones(3, "f4")
+    out = steelyard.jit(lambda s: s * 2, donate_argnums=0)(x)
+    assert not np.shares_memory(out, x)
+    np.testing.assert_array_equal(x, np.ones(3, "f4"))
+    assert not np.shares_memory(steelyard.jit(lambda x: x)(x), x)
+
+
+class _OnlyDLPack:
+    def __init__(self, array: Any) -> None:
+        self._array = array
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self._array.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> Any:
+        return self._array.__dlpack_device__()
+
+
+def test_dlpack_arrays() -> None:
+    x = np.arange(3, dtype="f4")
+    np.testing.assert_array_equal(steelyard.jit(lambda x: x + 1)(_OnlyDLPack(x)), x + 1)
+
+
+def test_donation_by_name() -> None:
+    compiled = steelyard.jit(lambda state, x: state + x, scheme=steelyard.Scalify(), donate_argnames="state")
+    ones = np.ones(3, "f4")
+    for out in (compiled(ones, ones), compiled(state=ones, x=ones)):
+        assert isinstance(out, steelyard.ScaledArray)
+        np.testing.assert_array_equal(np.asarray(out), 2 * ones)
+
+
+def test_threads() -> None:
+    compiled = steelyard.jit(lambda x: jnp.sum(x @ x, axis=0), scheme=steelyard.Scalify(matmul=None))
+
+    def work(size: int) -> None:
+        for _ in range(10):
+            np.testing.assert_array_equal(compiled(np.full((size, size), 0.5, "f4")), np.full(size, 0.25 * size**2, "f4"))
+
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(work, size) for size in (2, 4, 4, 8, 8, 16)]:
+            done.result()
+    assert len(compiled._compiled) == 4
+
+
+def test_an_error_of_the_function_itself_passes_through() -> None:
+    def broken(x: Any) -> Any:
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        steelyard.jit(broken)(np.ones(2, "f4"))
+
+
+def test_wrong_shapes_are_refused() -> None:
+    with pytest.raises(TypeError, match="contracting"):
+        steelyard.jit(lambda a, b: a @ b)(np.ones((2, 3), "f4"), np.ones((2, 3), "f4"))
 
 
 def test_cache_by_shape_and_type() -> None:
