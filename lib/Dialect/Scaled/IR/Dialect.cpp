@@ -111,10 +111,11 @@ FormatAttr mlir::scaled::getFormatOf(FloatType type) {
 //===----------------------------------------------------------------------===//
 
 /// kind ( `[` (int | `*`) (`,` (int | `*`))* `]` )?
-static FailureOr<ScaleLevelAttr> parseLevel(AsmParser &parser) {
-  StringRef keyword;
+/// `keyword`: the kind, if it was read already.
+static FailureOr<ScaleLevelAttr> parseLevel(AsmParser &parser,
+                                            StringRef keyword = {}) {
   SMLoc location = parser.getCurrentLocation();
-  if (parser.parseKeyword(&keyword)) {
+  if (keyword.empty() && parser.parseKeyword(&keyword)) {
     return failure();
   }
   std::optional<ScaleKind> kind = symbolizeScaleKind(keyword);
@@ -223,12 +224,19 @@ Type ScaledTensorType::parse(AsmParser &parser) {
   if (parser.parseComma()) {
     return {};
   }
-  OptionalParseResult hasFormat = parser.parseOptionalAttribute(format);
-  if (hasFormat.has_value() && (failed(*hasFormat) || parser.parseComma())) {
-    return {};
+  // A format starts with '#'; kinds of scales are keywords, some of them types.
+  StringRef kind;
+  bool startsWithKind = succeeded(parser.parseOptionalKeyword(
+      &kind, {"exp", "f8E8M0FNU", "f8E4M3FN", "f32"}));
+  if (!startsWithKind) {
+    OptionalParseResult hasFormat = parser.parseOptionalAttribute(format);
+    if (hasFormat.has_value() && (failed(*hasFormat) || parser.parseComma())) {
+      return {};
+    }
   }
   do {
-    FailureOr<ScaleLevelAttr> level = parseLevel(parser);
+    FailureOr<ScaleLevelAttr> level = parseLevel(parser, kind);
+    kind = {};
     if (failed(level)) {
       return {};
     }

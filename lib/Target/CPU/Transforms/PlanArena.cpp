@@ -32,22 +32,25 @@ int64_t byteSize(MemRefType type) {
   return type.getNumElements() * ((bits + 7) / 8);
 }
 
-/// Position of the last operation of `block` that may touch the buffer, through
-/// views.
-unsigned lastUse(Value buffer, Block *block,
-                 const DenseMap<Operation *, unsigned> &position) {
-  unsigned last = 0;
+/// First and last position of operations of `block` that may touch the buffer,
+/// through views.
+std::pair<unsigned, unsigned>
+life(Value buffer, Block *block,
+     const DenseMap<Operation *, unsigned> &position) {
+  unsigned first = std::numeric_limits<unsigned>::max(), last = 0;
   SmallVector<Value> aliases = {buffer};
   while (!aliases.empty()) {
     for (Operation *user : aliases.pop_back_val().getUsers()) {
-      last =
-          std::max(last, position.lookup(block->findAncestorOpInBlock(*user)));
       if (isa<ViewLikeOpInterface>(user)) {
         llvm::append_range(aliases, user->getResults());
+        continue;
       }
+      unsigned at = position.lookup(block->findAncestorOpInBlock(*user));
+      first = std::min(first, at);
+      last = std::max(last, at);
     }
   }
-  return last;
+  return {std::min(first, last), last};
 }
 
 /// First fit by decreasing size. Returns the bytes needed.
@@ -109,8 +112,8 @@ struct PlanArena : steelyard::cpu::impl::CPUPlanArenaBase<PlanArena> {
                           "is a fault of the compiler");
         return WalkResult::interrupt();
       }
-      buffers.push_back({alloc, byteSize(alloc.getType()), position[alloc],
-                         lastUse(alloc, block, position)});
+      auto [first, last] = life(alloc, block, position);
+      buffers.push_back({alloc, byteSize(alloc.getType()), first, last});
       return WalkResult::advance();
     });
     if (walked.wasInterrupted()) {

@@ -1,0 +1,69 @@
+// RUN: steelyard-opt %s -split-input-file -verify-diagnostics
+
+// expected-error@+1 {{the element type is a float, or an integer with a #scaled.format}}
+func.func @integers(%x: !scaled.tensor<4xi32, exp>)
+
+// -----
+
+// expected-error@+1 {{unknown kind of scale 'f64'}}
+func.func @kind(%x: !scaled.tensor<4xf16, f64>)
+
+// -----
+
+// expected-error@+1 {{block sizes on data of rank 1}}
+func.func @rank(%x: !scaled.tensor<4xf16, exp[1, *]>)
+
+// -----
+
+// expected-error@+1 {{a block has a size of at least 1}}
+func.func @block(%x: !scaled.tensor<4xf16, exp[0]>)
+
+// -----
+
+// expected-error@+1 {{a format has at most 16 bits}}
+func.func @format(%x: !scaled.tensor<4xi16, #scaled.format<e = 8, t = 9, bias = 127>, exp>)
+
+// -----
+
+// expected-error@+1 {{is stored as i8, not as 'i16'}}
+func.func @storage(%x: !scaled.tensor<4xi16, #scaled.format<e = 4, t = 3, bias = 7>, exp>)
+
+// -----
+
+func.func @pack(%d: tensor<4xf32>, %e: tensor<i32>) {
+  // expected-error@+1 {{the data of '!scaled.tensor<4xf16, exp>' is 'tensor<4xf16>', got 'tensor<4xf32>'}}
+  %p = scaled.pack %d, %e : tensor<4xf32>, tensor<i32> -> !scaled.tensor<4xf16, exp>
+  return
+}
+
+// -----
+
+func.func @random(%x: tensor<4xf32>) {
+  // expected-error@+1 {{stochastic rounding needs random bits}}
+  %p = scaled.cast %x {rounding = #scaled.rounding<stochastic>} : tensor<4xf32> -> tensor<4xf16>
+  return
+}
+
+// -----
+
+func.func @codes(%x: tensor<4xf32>) {
+  // expected-error@+1 {{needs a result_format}}
+  %p = scaled.cast %x : tensor<4xf32> -> tensor<4xi8>
+  return
+}
+
+// -----
+
+func.func @dot(%a: !scaled.tensor<4x8xf16, exp>, %b: !scaled.tensor<9x4xf16, exp>) {
+  // expected-error@+1 {{contracting dimensions differ in size: 8 and 9}}
+  %p = scaled.dot_general %a, %b batching_dims = [] x [] contracting_dims = [1] x [0] : (!scaled.tensor<4x8xf16, exp>, !scaled.tensor<9x4xf16, exp>) -> !scaled.tensor<4x4xf32, exp>
+  return
+}
+
+// -----
+
+func.func @edge(%x: tensor<4xf32>) {
+  // expected-error@+1 {{backward factor is positive and finite}}
+  %p = scaled.edge %x forward 1.0 backward 0.0 : tensor<4xf32>
+  return
+}

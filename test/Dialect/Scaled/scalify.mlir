@@ -1,0 +1,81 @@
+// RUN: steelyard-opt %s --scalify -split-input-file | FileCheck %s
+
+// A product adds exponents; its range is not known, so it is normalised and rounded once.
+// CHECK-LABEL: func.func @multiply
+// CHECK: %[[N:.*]], %[[E:.*]] = scaled.normalize %arg0, %{{.*}} : tensor<4xf32>
+// CHECK: %[[D:.*]] = scaled.cast %[[N]] : tensor<4xf32> -> tensor<4xf16>
+// CHECK: %[[W:.*]] = stablehlo.convert %[[D]]
+// CHECK: %[[P:.*]] = stablehlo.multiply %[[W]], %[[W]] : tensor<4xf32>
+// CHECK: %[[PE:.*]] = scaled.exponent_add %[[E]], %[[E]]
+// CHECK: %{{.*}}, %{{.*}} = scaled.normalize %[[P]], %[[PE]]
+func.func @multiply(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %0 = stablehlo.multiply %x, %x : tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+// -----
+
+// A factor that is one number needs no new exponent from the data.
+// CHECK-LABEL: func.func @uniform
+// CHECK: scaled.normalize %arg0
+// CHECK-NOT: scaled.normalize
+func.func @uniform(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %c = stablehlo.constant dense<3.0> : tensor<4xf32>
+  %0 = stablehlo.multiply %x, %c : tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+// -----
+
+// Constants are scaled at compile time: 3 = 1.5 × 2^1; zero has the least exponent.
+// CHECK-LABEL: func.func @constants
+// CHECK-DAG: dense<1.500000e+00> : tensor<4xf32>
+// CHECK-DAG: scaled.constant_exponent 1 :
+func.func @constants(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %c = stablehlo.constant dense<3.0> : tensor<4xf32>
+  %0 = stablehlo.add %x, %c : tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+// -----
+
+// The square root halves the exponent, the odd bit goes into the data; no amax is needed.
+// CHECK-LABEL: func.func @sqrt
+// CHECK: scaled.normalize %arg0
+// CHECK: %[[HALF:.*]], %[[ODD:.*]] = scaled.exponent_half
+// CHECK: scaled.rescale %{{.*}}, %{{.*}}
+// CHECK: stablehlo.sqrt
+// CHECK-NOT: scaled.normalize
+func.func @sqrt(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %0 = stablehlo.sqrt %x : tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+// -----
+
+// Elements are moved in their storage type.
+// CHECK-LABEL: func.func @move
+// CHECK: stablehlo.transpose %{{.*}}, dims = [1, 0] : (tensor<4x2xf16>) -> tensor<2x4xf16>
+func.func @move(%x: tensor<4x2xf32>) -> tensor<2x4xf32> {
+  %0 = stablehlo.transpose %x, dims = [1, 0] : (tensor<4x2xf32>) -> tensor<2x4xf32>
+  return %0 : tensor<2x4xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @dot
+// CHECK: scaled.dot_general {{.*}} -> !scaled.tensor<4x4xf32, exp>
+func.func @dot(%x: tensor<4x2xf32>, %y: tensor<2x4xf32>) -> tensor<4x4xf32> {
+  %0 = stablehlo.dot_general %x, %y, contracting_dims = [1] x [0] : (tensor<4x2xf32>, tensor<2x4xf32>) -> tensor<4x4xf32>
+  return %0 : tensor<4x4xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func.func @integers
+// CHECK-NOT: scaled
+// CHECK: stablehlo.add %arg0, %arg0 : tensor<4xi32>
+func.func @integers(%x: tensor<4xi32>) -> tensor<4xi32> {
+  %0 = stablehlo.add %x, %x : tensor<4xi32>
+  return %0 : tensor<4xi32>
+}

@@ -1,0 +1,28 @@
+// RUN: steelyard-opt %s --cpu-outline-regions --cpu-plan-arena | FileCheck %s
+
+// The first and the third buffer do not live together: they share memory.
+// CHECK-LABEL: func.func @chain
+// CHECK-SAME: %arg0: !llvm.ptr, %[[ARENA:.*]]: memref<512xi8>
+// CHECK-SAME: steelyard.arena_size = 512
+// CHECK-DAG: memref.view %[[ARENA]][%c0][]
+// CHECK-DAG: memref.view %[[ARENA]][%c256][]
+// CHECK-DAG: memref.view %[[ARENA]][%c0][]
+func.func @chain(%x: memref<64xf32>, %y: memref<64xf32>) {
+  %a = memref.alloc() : memref<64xf32>
+  %b = memref.alloc() : memref<64xf32>
+  %c = memref.alloc() : memref<64xf32>
+  linalg.exp ins(%x : memref<64xf32>) outs(%a : memref<64xf32>)
+  linalg.exp ins(%a : memref<64xf32>) outs(%b : memref<64xf32>)
+  linalg.exp ins(%b : memref<64xf32>) outs(%c : memref<64xf32>)
+  linalg.exp ins(%c : memref<64xf32>) outs(%y : memref<64xf32>)
+  return
+}
+
+// A float8 tensor takes a byte an element.
+// CHECK-LABEL: func.func @bytes
+// CHECK-SAME: steelyard.arena_size = 128
+func.func @bytes(%y: memref<100xf8E4M3FN>) {
+  %a = memref.alloc() : memref<100xf8E4M3FN>
+  memref.copy %a, %y : memref<100xf8E4M3FN> to memref<100xf8E4M3FN>
+  return
+}
