@@ -28,11 +28,11 @@ func.func @unpack_blocks(%x: !scaled.tensor<4x40xf8E4M3FN, f8E8M0FNU[1, 32]>) ->
 // CHECK-LABEL: func.func @ops
 // CHECK: scaled.normalize
 // CHECK: scaled.cast %{{.*}} {saturate} : tensor<4x8xf32> -> tensor<4x8xf8E4M3FN>
+// CHECK: scaled.random_bits %{{.*}} stream 3
 // CHECK: scaled.cast %{{.*}} random %{{.*}} {rounding = #scaled.rounding<stochastic>}
 // CHECK: scaled.quantize
 // CHECK: scaled.dequantize
 // CHECK: scaled.dot_general
-// CHECK: scaled.random_bits %{{.*}} stream 3
 // CHECK: scaled.observe %{{.*}} "tap"
 // CHECK: scaled.edge %{{.*}} forward 5.000000e-01 backward 2.000000e+00
 func.func @ops(%x: tensor<4x8xf32>, %e: tensor<i32>, %key: tensor<i64>) -> tensor<4x8xf32> {

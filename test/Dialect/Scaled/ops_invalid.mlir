@@ -5,8 +5,8 @@ func.func @integers(%x: !scaled.tensor<4xi32, exp>)
 
 // -----
 
-// expected-error@+1 {{unknown kind of scale 'f64'}}
-func.func @kind(%x: !scaled.tensor<4xf16, f64>)
+// expected-error@+1 {{unknown kind of scale 'e5m2'}}
+func.func @kind(%x: !scaled.tensor<4xf16, e5m2>)
 
 // -----
 

@@ -1,6 +1,6 @@
 // RUN: steelyard-opt %s --scalify -split-input-file -verify-diagnostics -allow-unregistered-dialect
-// RUN: not steelyard-opt %s --scalify=storage=f8 2>&1 | FileCheck %s --check-prefix=STORAGE
-// RUN: not steelyard-opt %s --scalify=state=none 2>&1 | FileCheck %s --check-prefix=STATE
+// RUN: not steelyard-opt %s --scalify=storage=f8 -allow-unregistered-dialect 2>&1 | FileCheck %s --check-prefix=STORAGE
+// RUN: not steelyard-opt %s --scalify=state=none -allow-unregistered-dialect 2>&1 | FileCheck %s --check-prefix=STATE
 // STORAGE: storage is f16 or bf16, got 'f8'
 // STATE: state is user or scaled, got 'none'
 
