@@ -6,16 +6,12 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
 import pathlib
-import platform
-import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import jax
-import jaxlib
 import numpy as np
 import steelyard
 from numpy.typing import NDArray
@@ -23,6 +19,7 @@ from sklearn.datasets import load_digits
 from tqdm import tqdm
 
 from workloads.digits import contrast, figures, model, moments, statistics
+from workloads.results import row, write
 
 BATCH = 128
 SEEDS = range(5)
@@ -150,19 +147,6 @@ def main() -> int:
 
 
 def write_results(path: pathlib.Path, pairs: Any, difference: Any, multipliers: Any, sweep: Any, stagnation: Any) -> None:
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
-    common = {
-        "machine": f"{platform.machine()}, {platform.processor() or 'CPU'}",
-        "versions": {"jax": jax.__version__, "jaxlib": jaxlib.__version__, "numpy": np.__version__},
-        "commit": commit,
-    }
-
-    def row(name: str, value: Any, unit: str, better: str, peers: Any = None, target: Any = None) -> dict[str, Any]:
-        return {
-            "name": name, "value": value, "unit": unit, "better": better, "peers": peers or {}, "floor": None,
-            "target": target, **common,
-        }  # fmt: skip
-
     ours, reference = "Scalify FP8/FP16", "float32 (JAX)"
     accuracies = {name: [run.accuracy for run in runs.values()] for name, runs in pairs.items()}
     rows = [
@@ -181,7 +165,8 @@ def write_results(path: pathlib.Path, pairs: Any, difference: Any, multipliers: 
             )
         )
     rows += [row(f"adam_v_after_2000_steps/{name}", value, "", "higher") for name, value in stagnation.items()]
-    path.write_text(json.dumps(rows, indent=1) + "\n")
+    write(path, rows)
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

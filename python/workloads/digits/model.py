@@ -62,4 +62,5 @@ def predict(parameters: Parameters, x: NDArray[np.float32]) -> NDArray[np.int64]
     for w, b in parameters[:-1]:
         x = np.maximum(x @ np.asarray(w, np.float32) + np.asarray(b, np.float32), 0)
     w, b = parameters[-1]
-    return np.argmax(x @ np.asarray(w, np.float32) + np.asarray(b, np.float32), axis=-1)
+    classes: NDArray[np.int64] = np.argmax(x @ np.asarray(w, np.float32) + np.asarray(b, np.float32), axis=-1)
+    return classes
