@@ -101,7 +101,7 @@ private:
         return failure();
       }
       BlockArgument argument = block.getArgument(index);
-      // Uses go to a placeholder of the old type until they are visited.
+      // Uses keep the old type until they are visited.
       auto pack = PackOp::create(builder, function.getLoc(), type,
                                  block.getArgument(index),
                                  block.getArgument(index + 1));
