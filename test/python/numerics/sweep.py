@@ -103,10 +103,15 @@ def _tasks(cpus: tuple[str, ...], f: Format, parts: int) -> Iterator[Task]:
 
 
 def row(
-    f: Format, cpus: Sequence[str], patterns: int, wrong: dict[str, int], firsts: dict[str, str], seconds: float
+    f: Format,
+    cpus: Sequence[str],
+    patterns: int,
+    wrong: dict[str, int],
+    firsts: dict[str, str],
+    seconds: float,
+    commit: str,
 ) -> dict[str, object]:
     model = next(line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name"))
-    commit = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=REPOSITORY, text=True).strip()
     return {
         "name": f"casts from float32 to {f.name}, code for {' and '.join(cpus)}: patterns that differ",
         "value": sum(wrong.values()),
@@ -136,6 +141,8 @@ def main() -> int:
         if not supports(cpu):
             parser.error(f"this machine does not run code for {cpu}")
     rows = json.loads(options.output.read_text()) if options.output.exists() else []
+    describe = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    commit = subprocess.check_output(describe, cwd=REPOSITORY, text=True).strip()  # of what runs from here on
     compile_for(cpus)
     for f in (by_name[name] for name in options.formats):
         if any(r["name"].startswith(f"casts from float32 to {f.name}, code for {' and '.join(cpus)}:") for r in rows):
@@ -152,7 +159,7 @@ def main() -> int:
                     firsts[key] = hex(first)
                 wrong[key] = wrong.get(key, 0) + count
                 total += size
-        rows.append(row(f, cpus, total, wrong, firsts, time.monotonic() - began))
+        rows.append(row(f, cpus, total, wrong, firsts, time.monotonic() - began, commit))
         options.output.parent.mkdir(parents=True, exist_ok=True)
         options.output.write_text(json.dumps(rows, indent=1) + "\n")
         print(f"{f.name}: {sum(wrong.values())} of {total} comparisons differ {wrong}", flush=True)
