@@ -12,6 +12,7 @@ __path__ += [
     if _path not in __path__ and _os.path.isdir(_path)
 ]
 
+from steelyard._compile import CompiledModule, compile
 from steelyard._errors import CompileError, RunError, SteelyardError
 from steelyard._explain import Remark, explain
 from steelyard._jit import CompiledFunction, jit
@@ -21,12 +22,14 @@ from steelyard._state import ScaledArray
 __all__ = [
     "CompileError",
     "CompiledFunction",
+    "CompiledModule",
     "Remark",
     "RunError",
     "ScaledArray",
     "Scalify",
     "Scheme",
     "SteelyardError",
+    "compile",
     "explain",
     "jit",
 ]

@@ -106,10 +106,10 @@ _abstract: Any = jax.ShapeDtypeStruct  # JAX leaves its constructor untyped
 class _Compiled:
     """One function for one set of shapes."""
 
-    def __init__(self, lowered: Any, scheme: Scheme | None, leaves: Sequence[Any]) -> None:
+    def __init__(self, text: str, scheme: Scheme | None, out_tree: Any, function: str = "main") -> None:
         self.remarks: list[Remark] = []
-        self.text = lowered.as_text(debug_info=True)
-        self.out_tree = lowered.out_tree
+        self.text = text
+        self.out_tree = out_tree
 
         def keep(severity: str, message: str, location: str) -> None:
             if severity == "remark":
@@ -119,11 +119,13 @@ class _Compiled:
             self.executable = compile_text(self.text, scheme.pipeline() if scheme else "", keep)
         except CompileError as error:
             raise CompileError(_with_source_line(str(error), self.text)) from None
-        self.function = next(i for i, f in enumerate(self.executable.functions) if f.name == "main")
+        names = [f.name for f in self.executable.functions]
+        if function not in names:
+            raise CompileError(f"the module has no public function {function!r}; it has {', '.join(names) or 'none'}")
+        self.function = names.index(function)
         spec = self.executable.functions[self.function]
         self.arguments = spec.arguments
         self.results = spec.results
-        self.leaf_count = len(leaves)
 
     def __call__(self, leaves: Sequence[Any]) -> Any:
         arguments: list[NDArray[Any]] = []
@@ -150,7 +152,7 @@ class _Compiled:
                 results[-1] = ScaledArray(data, buffers[index], dtype, stored.state_form)
             else:
                 results.append(buffers[index])
-        return jax.tree_util.tree_unflatten(self.out_tree, results)
+        return results if self.out_tree is None else jax.tree_util.tree_unflatten(self.out_tree, results)
 
 
 class CompiledFunction:
@@ -198,10 +200,19 @@ class CompiledFunction:
             rest = iter(positional)
             filled = [args[index] if index in static else next(rest) for index in range(count)]
             named |= {name: arg for name, arg in kwargs.items() if name in self._static_argnames}
-            compiled = _Compiled(self._jitted.lower(*filled, **named), self._scheme, leaves)
+            lowered = self._jitted.lower(*filled, **named)
+            compiled = _Compiled(lowered.as_text(debug_info=True), self._scheme, lowered.out_tree)
             with self._lock:
                 self._compiled[key] = compiled
         return compiled, leaves
+
+
+def check_options(scheme: Any, target: str) -> None:
+    """Raises where there is no such target or scheme."""
+    if target != "cpu":
+        raise ValueError(f"target is 'cpu', got {target!r}")
+    if scheme is not None and not isinstance(scheme, Scheme):
+        raise TypeError(f"scheme is a steelyard.Scheme such as Scalify(), got {scheme!r}")
 
 
 def jit(
@@ -240,10 +251,7 @@ def jit(
     CompileError
         At the first call with new shapes, where the graph can't be compiled; it names the source line.
     """
-    if target != "cpu":
-        raise ValueError(f"target is 'cpu', got {target!r}")
-    if scheme is not None and not isinstance(scheme, Scheme):
-        raise TypeError(f"scheme is a steelyard.Scheme such as Scalify(), got {scheme!r}")
+    check_options(scheme, target)
 
     def many(value: Any, kind: type) -> tuple[Any, ...]:
         return (value,) if isinstance(value, kind) else tuple(value)

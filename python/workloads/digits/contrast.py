@@ -52,20 +52,36 @@ def fp8_step(parameters: Any, m: Any, v: Any, t: Any, x: Any, y: Any, multiplier
     def loss(parameters: Any) -> Any:
         return -multiplier * jnp.mean(jnp.sum(jax.nn.log_softmax(_fp8_logits(parameters, x)) * y, axis=-1))
 
-    return _adam(loss, parameters, m, v, t, multiplier)
+    return _adam(loss, parameters, m, v, t, model.EPSILON * multiplier)
 
 
 def fp16_step(parameters: Any, m: Any, v: Any, t: Any, x: Any, y: Any, multiplier: Any) -> tuple[Any, ...]:
-    """Everything in float16, Adam's state included; the step count stays float32."""
+    """Everything in float16, Adam's state included; the step count stays float32.
+
+    Adam's ε = 1e-8 is zero in float16, whose least number is 6e-8: where v is zero, so is the denominator, and the
+    parameters are NaN after the second step, at any multiplier.
+    """
+    return _fp16_step(parameters, m, v, t, x, y, multiplier, multiplier.astype(jnp.float16) * model.EPSILON)
+
+
+def fp16_step_with_epsilon(parameters: Any, m: Any, v: Any, t: Any, x: Any, y: Any, multiplier: Any) -> tuple[Any, ...]:
+    """The same with the one change that lets it train: ε is float16's least normal number at every multiplier.
+
+    A multiplier of 2^16 is beyond float16 (65504), as is a loss of 2.3 from 2^15 on.
+    """
+    return _fp16_step(parameters, m, v, t, x, y, multiplier, _finfo(jnp.float16).smallest_normal)
+
+
+def _fp16_step(parameters: Any, m: Any, v: Any, t: Any, x: Any, y: Any, multiplier: Any, epsilon: Any) -> tuple[Any, ...]:
     half = jnp.float16
 
     def loss(parameters: Any) -> Any:
         return model.loss(parameters, x.astype(half), y.astype(half), multiplier.astype(half))
 
-    return _adam(loss, parameters, m, v, t, multiplier.astype(half))
+    return _adam(loss, parameters, m, v, t, epsilon)
 
 
-def _adam(loss: Any, parameters: Any, m: Any, v: Any, t: Any, multiplier: Any) -> tuple[Any, ...]:
+def _adam(loss: Any, parameters: Any, m: Any, v: Any, t: Any, epsilon: Any) -> tuple[Any, ...]:
     value, gradient = jax.value_and_grad(loss)(parameters)
     t = t + 1
     b1, b2 = model.BETA1, model.BETA2
@@ -74,6 +90,6 @@ def _adam(loss: Any, parameters: Any, m: Any, v: Any, t: Any, multiplier: Any) -
 
     def update(p: Any, m: Any, v: Any) -> Any:
         c1, c2 = (1 - b1**t).astype(p.dtype), (1 - b2**t).astype(p.dtype)
-        return p - model.RATE * (m / c1) / (jnp.sqrt(v / c2) + model.EPSILON * multiplier)
+        return p - model.RATE * (m / c1) / (jnp.sqrt(v / c2) + epsilon)
 
     return jax.tree.map(update, parameters, m, v), m, v, t, value
