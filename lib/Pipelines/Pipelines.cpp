@@ -54,9 +54,9 @@ static void buildBuffers(OpPassManager &pm) {
   pm.addPass(bufferization::createOneShotBufferizePass(options));
   bufferization::BufferResultsToOutParamsPassOptions results;
   results.modifyPublicFunctions = true;
-  results.hoistStaticAllocs = true;
   results.addResultAttribute = true;
   pm.addPass(bufferization::createBufferResultsToOutParamsPass(results));
+  pm.addNestedPass<func::FuncOp>(steelyard::cpu::createCPUPlaceResults());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
 }

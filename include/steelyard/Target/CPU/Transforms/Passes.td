@@ -22,6 +22,18 @@ def CPUFuseElementwise : Pass<"cpu-fuse-elementwise", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::mlir::linalg::LinalgDialect"];
 }
 
+def CPUPlaceResults : Pass<"cpu-place-results", "::mlir::func::FuncOp"> {
+  let summary = "computes results in the caller's buffers";
+  let description = [{
+    A buffer that a public function copies into one of its result arguments
+    before it returns, seen through reshapes, is replaced by that argument. What is an argument's copy, or a
+    second result of the same buffer, stays a copy.
+
+    Numerics: bit for bit.
+  }];
+  let dependentDialects = ["::mlir::memref::MemRefDialect"];
+}
+
 def CPUPlanArena : Pass<"cpu-plan-arena", "::mlir::ModuleOp"> {
   let summary = "places every temporary buffer in one arena";
   let description = [{
