@@ -3,11 +3,13 @@
 """lit's configuration: `lit build/test` runs every .mlir file under test/."""
 
 import os
+import sys
 
-import lit.formats
+sys.path.insert(0, os.path.dirname(__file__))
+import expectations
 
 config.name = "steelyard"
-config.test_format = lit.formats.ShTest(execute_external=False)
+config.test_format = expectations.ShTest()
 config.suffixes = [".mlir"]
 config.excludes = ["Inputs"]
 config.test_source_root = os.path.dirname(__file__)
