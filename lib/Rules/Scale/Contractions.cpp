@@ -23,12 +23,15 @@ LogicalResult contract(Operation *operation, ScaleRewriter &rw) {
   DotDimensionNumbersAttr numbers = op.getDotDimensionNumbers();
   auto type = scaled::ScaledTensorType::get(
       cast<RankedTensorType>(op.getType()).getShape(), b.getF32Type());
-  rw.accumulator(0, scaled::DotGeneralOp::create(
-                        b, rw.location(), type, rw.scaled(0), rw.scaled(1),
-                        numbers.getLhsBatchingDimensions(),
-                        numbers.getRhsBatchingDimensions(),
-                        numbers.getLhsContractingDimensions(),
-                        numbers.getRhsContractingDimensions()));
+  auto product = scaled::DotGeneralOp::create(
+      b, rw.location(), type, rw.scaled(0), rw.scaled(1),
+      numbers.getLhsBatchingDimensions(), numbers.getRhsBatchingDimensions(),
+      numbers.getLhsContractingDimensions(),
+      numbers.getRhsContractingDimensions());
+  // What the user said about the contraction (steelyard.roles) is for the
+  // passes after this one.
+  product->setDiscardableAttrs(op->getDiscardableAttrDictionary());
+  rw.accumulator(0, product);
   return success();
 }
 
