@@ -206,6 +206,42 @@ Value binary(Scalar s, ValueRange v) {
   return Op::create(s.b, s.loc, v[0], v[1]);
 }
 
+/// e^x - 1 without the cancellation near 0: with u = e^x rounded,
+/// (u - 1) x / log(u) (W. Kahan; N. Higham, Accuracy and Stability of Numerical
+/// Algorithms, 2nd ed., section 1.14.1). LLVM's own expansion of math.expm1
+/// cancels, and so does that of math.log1p.
+Value exponentialMinusOne(Scalar s, Value x) {
+  Type type = x.getType();
+  Value one = s.real(type, 1.0), minusOne = s.real(type, -1.0);
+  Value u = math::ExpOp::create(s.b, s.loc, x);
+  Value difference = arith::SubFOp::create(s.b, s.loc, u, one);
+  Value log = math::LogOp::create(s.b, s.loc, u);
+  Value result = arith::MulFOp::create(
+      s.b, s.loc, difference, arith::DivFOp::create(s.b, s.loc, x, log));
+  auto is = [&](Value value, Value other) {
+    return s.cmpf(arith::CmpFPredicate::OEQ, value, other);
+  };
+  result = s.select(is(u, s.real(type, HUGE_VAL)), u, result);
+  result = s.select(is(difference, minusOne), minusOne, result);
+  return s.select(is(u, one), x, result);
+}
+
+/// log(1 + x) likewise: with u = 1 + x rounded, log(u) x / (u - 1).
+Value logPlusOne(Scalar s, Value x) {
+  Type type = x.getType();
+  Value one = s.real(type, 1.0);
+  Value u = arith::AddFOp::create(s.b, s.loc, one, x);
+  Value difference = arith::SubFOp::create(s.b, s.loc, u, one);
+  Value log = math::LogOp::create(s.b, s.loc, u);
+  Value result = arith::MulFOp::create(
+      s.b, s.loc, log, arith::DivFOp::create(s.b, s.loc, x, difference));
+  auto is = [&](Value value, Value other) {
+    return s.cmpf(arith::CmpFPredicate::OEQ, value, other);
+  };
+  result = s.select(is(u, s.real(type, HUGE_VAL)), u, result);
+  return s.select(is(u, one), x, result);
+}
+
 Value floatOp(Scalar s, Operation *op, ValueRange v) {
   Type type = v[0].getType();
   return TypeSwitch<Operation *, Value>(op)
@@ -223,9 +259,9 @@ Value floatOp(Scalar s, Operation *op, ValueRange v) {
       .Case<SignOp>([&](auto) { return sign(s, v[0]); })
       .Case<ExponentialOp>([&](auto) { return unary<math::ExpOp>(s, v); })
       .Case<ExponentialMinusOneOp>(
-          [&](auto) { return unary<math::ExpM1Op>(s, v); })
+          [&](auto) { return exponentialMinusOne(s, v[0]); })
       .Case<LogOp>([&](auto) { return unary<math::LogOp>(s, v); })
-      .Case<LogPlusOneOp>([&](auto) { return unary<math::Log1pOp>(s, v); })
+      .Case<LogPlusOneOp>([&](auto) { return logPlusOne(s, v[0]); })
       .Case<SqrtOp>([&](auto) { return unary<math::SqrtOp>(s, v); })
       .Case<RsqrtOp>([&](auto) {
         Value root = unary<math::SqrtOp>(s, v);
