@@ -41,7 +41,7 @@ bench: build
 	$(RUN) -m benchmarks --output-dir $(BUILD)/bench
 
 docs: build
-	scripts/generate-docs docs
+	BUILD=$(BUILD) scripts/generate-docs docs
 	$(RUN) scripts/generate-tour docs
 
 lint:

@@ -3,15 +3,23 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "steelyard/Pipelines/Register.h"
+#include "steelyard/Rules/Scale/ScaleRules.h"
 
+#include "mlir/IR/MLIRContext.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 
+#include "llvm/Support/CommandLine.h"
+
 int main(int argc, char **argv) {
+  llvm::cl::opt<bool> printScaleRules(
+      "print-scale-rules",
+      llvm::cl::desc("Print what -scalify does with every operation, as "
+                     "Markdown, and end"));
   mlir::DialectRegistry registry;
   steelyard::registerAllDialects(registry);
   steelyard::registerAllRules(registry);
   steelyard::registerAllPasses();
-  return mlir::asMainReturnCode(mlir::MlirOptMain(
+  auto [input, output] = mlir::registerAndParseCLIOptions(
       argc, argv,
       "steelyard-opt: reads a module (text or bytecode; '-' is standard "
       "input), "
@@ -26,5 +34,12 @@ int main(int argc, char **argv) {
       "-steelyard-cpu, from there to the LLVM dialect. "
       "-mlir-print-debuginfo keeps locations, -verify-diagnostics checks "
       "expected errors.\n",
-      registry));
+      registry);
+  if (printScaleRules) {
+    mlir::MLIRContext context(registry);
+    return mlir::asMainReturnCode(
+        steelyard::printScaleRules(context, llvm::outs()));
+  }
+  return mlir::asMainReturnCode(
+      mlir::MlirOptMain(argc, argv, input, output, registry));
 }

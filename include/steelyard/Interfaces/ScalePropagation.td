@@ -12,13 +12,15 @@ def ScalePropagationOpInterface : OpInterface<"ScalePropagationOpInterface"> {
   let description = [{
     The rule by which `-scalify` (arXiv:2407.17353) carries scales through an operation: given operands as
     (float32 data, exponent), write float32 data and exponents of the results with the same value.
-    Models are attached per op family in lib/Rules/Scale.
+    Models are attached per op family in lib/Rules/Scale; the dialects promise one for every operation.
   }];
   let methods = [
     InterfaceMethod<"Applies the rule. Failure means that it does not fit this operation, which is then computed on real values.",
                     "::llvm::LogicalResult", "propagateScale", (ins "::steelyard::ScaleRewriter &":$rewriter)>,
-    InterfaceMethod<"One line for the table of rules: what happens to the exponent.",
-                    "::llvm::StringRef", "describeScaleRule", (ins)>
+    StaticInterfaceMethod<"False for an operation that is known to have no rule: computed on real values if it has floats.",
+                          "bool", "hasScaleRule", (ins)>,
+    StaticInterfaceMethod<"One line for the table of rules: what happens to the exponent, or why there is no rule.",
+                          "::llvm::StringRef", "describeScaleRule", (ins)>
   ];
 }
 

@@ -2,11 +2,25 @@
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "steelyard/Dialect/CHLO/IR/CHLO.h"
+
 #include "Families.h"
 
 using namespace mlir;
 using namespace mlir::stablehlo;
 using namespace steelyard;
+
+Value steelyard::meet(ScaleRewriter &rw, ArrayRef<ScaledOperand> operands) {
+  constexpr int64_t kRoom = 110;
+  Value e = operands.front().exponent;
+  for (const ScaledOperand &operand : operands.drop_front()) {
+    e = rw.max(e, operand.exponent);
+  }
+  bool isOne = llvm::any_of(operands, [&](const ScaledOperand &operand) {
+    return operand.exponent == e;
+  });
+  return isOne ? e : rw.sub(e, rw.constant(kRoom));
+}
 
 namespace {
 
@@ -48,6 +62,8 @@ LogicalResult sign(Operation *op, ScaleRewriter &rw) {
   return success();
 }
 
+constexpr char kMeet[] =
+    "from amax of the result, chosen from data moved to one exponent";
 constexpr char kJoin[] = "maximum of the operands', data moved to it";
 LogicalResult join(Operation *op, ScaleRewriter &rw) {
   ScaledOperand a = rw.operand(0), b = rw.operand(1);
@@ -58,11 +74,22 @@ LogicalResult join(Operation *op, ScaleRewriter &rw) {
   return success();
 }
 
+LogicalResult choose(Operation *op, ScaleRewriter &rw, const ScaledOperand &a,
+                     const ScaledOperand &b) {
+  Value e = meet(rw, {a, b});
+  rw.result(
+      0,
+      again(op, rw,
+            {rw.move(a.data, a.exponent, e), rw.move(b.data, b.exponent, e)}),
+      e);
+  return success();
+}
+
 /// Maximum and minimum with zero keep the other operand's elements as they are.
 LogicalResult joinOrdered(Operation *op, ScaleRewriter &rw) {
   ScaledOperand a = rw.operand(0), b = rw.operand(1);
   if (!a.isZero && !b.isZero) {
-    return join(op, rw);
+    return choose(op, rw, a, b);
   }
   ScaledOperand x = a.isZero ? b : a;
   rw.exact(0, again(op, rw, {a.data, b.data}), x.exponent,
@@ -98,7 +125,8 @@ LogicalResult quotient(Operation *op, ScaleRewriter &rw) {
   return success();
 }
 
-constexpr char kReal[] = "from amax of the result, computed on the real value";
+constexpr char kReal[] =
+    "from amax of the result, computed on the real value in float32";
 LogicalResult real(Operation *op, ScaleRewriter &rw) {
   SmallVector<Value> operands;
   for (unsigned index = 0; index < op->getNumOperands(); ++index) {
@@ -162,34 +190,50 @@ LogicalResult reciprocalRoot(Operation *op, ScaleRewriter &rw) {
   return success();
 }
 
-constexpr char kBoolean[] = "none: booleans";
+constexpr char kBoolean[] = "no scale: booleans";
 LogicalResult isFinite(Operation *op, ScaleRewriter &rw) {
   rw.plainResult(0,
                  again(op, rw, rw.operand(0).data, rw.builder().getI1Type()));
   return success();
 }
 
-constexpr char kCompare[] = "none: compared after moving to the maximum";
+constexpr char kCompare[] =
+    "no scale: booleans; compared after moving to the maximum";
+/// The order of all elements stays what it is if the smaller operand is moved
+/// by less than asked for, but far enough below the smallest element that the
+/// other may have; float32 then keeps it from becoming zero.
+Value moveInOrder(ScaleRewriter &rw, const ScaledOperand &x, Value e) {
+  if (x.exponent == e) {
+    return x.data;
+  }
+  // FP16 data lies in 2^-24 ... 2^17.
+  constexpr int64_t kInOrder = 100;
+  OpBuilder &b = rw.builder();
+  Value near = MinimumOp::create(b, rw.location(), e.getType(), e,
+                                 rw.add(x.exponent, rw.constant(kInOrder)));
+  return rw.move(x.data, x.exponent, near);
+}
+
 LogicalResult compare(Operation *op, ScaleRewriter &rw) {
   if (!rw.isScaled(0)) {
     return failure();
   }
   ScaledOperand a = rw.operand(0), b = rw.operand(1);
   Value e = rw.max(a.exponent, b.exponent);
-  rw.plainResult(
-      0, again(op, rw,
-               {rw.move(a.data, a.exponent, e), rw.move(b.data, b.exponent, e)},
-               rw.builder().getI1Type()));
+  rw.plainResult(0,
+                 again(op, rw, {moveInOrder(rw, a, e), moveInOrder(rw, b, e)},
+                       rw.builder().getI1Type()));
   return success();
 }
 
 LogicalResult select(Operation *op, ScaleRewriter &rw) {
   ScaledOperand a = rw.operand(1), b = rw.operand(2);
-  Value e = rw.max(a.exponent, b.exponent);
+  bool hasZero = a.isZero || b.isZero;
+  Value e = hasZero ? rw.max(a.exponent, b.exponent) : meet(rw, {a, b});
   Value data = again(op, rw,
                      {rw.plain(0), rw.move(a.data, a.exponent, e),
                       rw.move(b.data, b.exponent, e)});
-  if (a.isZero || b.isZero) {
+  if (hasZero) {
     rw.exact(0, data, e,
              {std::nullopt, a.isZero ? b.range.high : a.range.high});
   } else {
@@ -200,7 +244,7 @@ LogicalResult select(Operation *op, ScaleRewriter &rw) {
 
 LogicalResult clamp(Operation *op, ScaleRewriter &rw) {
   SmallVector<ScaledOperand> x = {rw.operand(0), rw.operand(1), rw.operand(2)};
-  Value e = rw.max(rw.max(x[0].exponent, x[1].exponent), x[2].exponent);
+  Value e = meet(rw, x);
   SmallVector<Value> moved;
   for (const ScaledOperand &operand : x) {
     moved.push_back(rw.move(operand.data, operand.exponent, e));
@@ -210,7 +254,7 @@ LogicalResult clamp(Operation *op, ScaleRewriter &rw) {
 }
 
 constexpr char kConvert[] =
-    "kept between floats; from amax for integers; none to integers";
+    "kept between floats; from amax for integers; no scale to integers";
 LogicalResult convert(Operation *op, ScaleRewriter &rw) {
   bool toFloat =
       isa<FloatType>(getElementTypeOrSelf(op->getResult(0).getType()));
@@ -237,19 +281,26 @@ void attach(MLIRContext &context) {
 void steelyard::attachElementwiseRules(MLIRContext &context) {
   attach<keep, kKeep, AbsOp, NegateOp>(context);
   attach<sign, kSign, SignOp>(context);
-  attach<join, kJoin, AddOp, SubtractOp, RemainderOp>(context);
-  attach<joinOrdered, kJoin, MaximumOp, MinimumOp>(context);
+  attach<join, kJoin, AddOp, SubtractOp>(context);
+  attach<joinOrdered, kMeet, MaximumOp, MinimumOp>(context);
   attach<product, kProduct, MultiplyOp>(context);
   attach<quotient, kQuotient, DivideOp>(context);
   attach<real, kReal, ExponentialOp, ExponentialMinusOneOp, LogPlusOneOp,
          CbrtOp, TanhOp, LogisticOp, SineOp, CosineOp, TanOp, FloorOp, CeilOp,
-         RoundNearestEvenOp, RoundNearestAfzOp, PowerOp, Atan2Op>(context);
+         RoundNearestEvenOp, RoundNearestAfzOp, PowerOp, Atan2Op, RemainderOp>(
+      context);
   attach<logarithm, kLog, LogOp>(context);
   attach<squareRoot, kHalf, SqrtOp>(context);
   attach<reciprocalRoot, kMinusHalf, RsqrtOp>(context);
   attach<isFinite, kBoolean, IsFiniteOp>(context);
   attach<compare, kCompare, CompareOp>(context);
-  attach<select, kJoin, SelectOp>(context);
-  attach<clamp, kJoin, ClampOp>(context);
+  attach<select, kMeet, SelectOp>(context);
+  attach<clamp, kMeet, ClampOp>(context);
   attach<convert, kConvert, ConvertOp>(context);
+}
+
+void steelyard::attachCHLORules(MLIRContext &context) {
+  attach<real, kReal, chlo::AcosOp, chlo::AcoshOp, chlo::AsinOp, chlo::AsinhOp,
+         chlo::AtanOp, chlo::AtanhOp, chlo::CoshOp, chlo::ErfOp, chlo::ErfcOp,
+         chlo::SinhOp>(context);
 }

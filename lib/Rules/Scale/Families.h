@@ -20,15 +20,34 @@ struct ScaleModel : ScalePropagationOpInterface::ExternalModel<
                                      ScaleRewriter &rewriter) const {
     return rule(op, rewriter);
   }
-  llvm::StringRef describeScaleRule(mlir::Operation *) const {
-    return description;
-  }
+  static bool hasScaleRule() { return true; }
+  static llvm::StringRef describeScaleRule() { return description; }
 };
+
+/// The model of operations without a rule, with the reason.
+template <typename Op, const char *reason>
+struct NoScaleModel
+    : ScalePropagationOpInterface::ExternalModel<NoScaleModel<Op, reason>, Op> {
+  llvm::LogicalResult propagateScale(mlir::Operation *, ScaleRewriter &) const {
+    return llvm::failure();
+  }
+  static bool hasScaleRule() { return false; }
+  static llvm::StringRef describeScaleRule() { return reason; }
+};
+
+/// The exponent to which the data of all operands is moved before elements are
+/// chosen from them. At the maximum of the exponents float32 would lose an
+/// operand 2^126 below another, though it may be the one chosen; storage's data
+/// is below 2^17, so there is room above.
+mlir::Value meet(ScaleRewriter &rw, llvm::ArrayRef<ScaledOperand> operands);
 
 void attachElementwiseRules(mlir::MLIRContext &context);
 void attachDataMovementRules(mlir::MLIRContext &context);
 void attachReductionRules(mlir::MLIRContext &context);
 void attachContractionRules(mlir::MLIRContext &context);
+void attachCHLORules(mlir::MLIRContext &context);
+void attachNoRules(mlir::MLIRContext &context);
+void attachCHLONoRules(mlir::MLIRContext &context);
 
 } // namespace steelyard
 

@@ -13,7 +13,8 @@ using namespace steelyard;
 namespace {
 
 constexpr char kReduce[] = "sums and extrema: maximum of input's and initial "
-                           "value's; others on real values";
+                           "value's; others computed on real values, with a "
+                           "remark";
 
 /// The reduction on float32 data, its body rewritten for float32.
 Value reduceInFloat32(ReduceOp op, Operation *joined, ScaleRewriter &rw,
@@ -47,12 +48,14 @@ LogicalResult reduce(Operation *operation, ScaleRewriter &rw) {
     return failure();
   }
   ScaledOperand x = rw.operand(0), init = rw.operand(1);
-  Value e = rw.max(x.exponent, init.exponent);
+  bool isSum = isa<AddOp>(joined);
+  Value e = isSum || init.isZero ? rw.max(x.exponent, init.exponent)
+                                 : meet(rw, {x, init});
   Value data = reduceInFloat32(op, joined, rw, rw.move(x.data, x.exponent, e),
                                rw.move(init.data, init.exponent, e));
   // An extremum is one of the elements; an initial value without finite numbers
   // (or zero) does not move them.
-  if (!isa<AddOp>(joined) && init.isZero) {
+  if (!isSum && init.isZero) {
     rw.exact(0, data, e, {std::nullopt, x.range.high});
   } else {
     rw.result(0, data, e);

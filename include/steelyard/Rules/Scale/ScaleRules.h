@@ -6,11 +6,20 @@
 
 #include "mlir/IR/DialectRegistry.h"
 
+#include "llvm/Support/LogicalResult.h"
+#include "llvm/Support/raw_ostream.h"
+
 namespace steelyard {
 
-/// Attaches the models of ScalePropagationOpInterface to the operations of
-/// stablehlo.
+/// Attaches a model of ScalePropagationOpInterface to every operation of
+/// stablehlo and chlo: a rule, or none with its reason.
 void registerScaleRules(mlir::DialectRegistry &registry);
+
+/// Writes docs/reference/scale-rules.md: every operation of stablehlo and chlo
+/// with its rule. Both dialects must be registered in the context. Failure if
+/// an operation has no model.
+llvm::LogicalResult printScaleRules(mlir::MLIRContext &context,
+                                    llvm::raw_ostream &os);
 
 } // namespace steelyard
 

@@ -4,6 +4,8 @@
 
 #include "steelyard/Dialect/CHLO/IR/CHLO.h"
 
+#include "steelyard/Interfaces/ScalePropagation.h"
+
 #include "mlir/IR/Builders.h"
 #include "mlir/Transforms/InliningUtils.h"
 
@@ -32,6 +34,10 @@ void CHLODialect::initialize() {
 #define GET_OP_LIST
 #include "steelyard/Dialect/CHLO/IR/Ops.cpp.inc"
       >();
+  declarePromisedInterfaces<steelyard::ScalePropagationOpInterface,
+#define GET_OP_LIST
+#include "steelyard/Dialect/CHLO/IR/Ops.cpp.inc"
+                            >();
 }
 
 LogicalResult TopKOp::inferReturnTypes(MLIRContext *context,

@@ -177,8 +177,9 @@ private:
       return success();
     }
     return computeOnRealValues(op, rewriter,
-                               rule ? "its scale rule does not cover this form"
-                                    : "it has no scale rule");
+                               rule && rule.hasScaleRule()
+                                   ? "its scale rule does not cover this form"
+                                   : "it has no scale rule");
   }
 
   /// The operation with other operands, its regions moved.

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "steelyard/Dialect/StableHLO/IR/StableHLO.h"
+#include "steelyard/Interfaces/ScalePropagation.h"
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
@@ -45,6 +46,10 @@ void StableHLODialect::initialize() {
 #define GET_OP_LIST
 #include "steelyard/Dialect/StableHLO/IR/Ops.cpp.inc"
       >();
+  declarePromisedInterfaces<steelyard::ScalePropagationOpInterface,
+#define GET_OP_LIST
+#include "steelyard/Dialect/StableHLO/IR/Ops.cpp.inc"
+                            >();
 }
 
 Operation *StableHLODialect::materializeConstant(OpBuilder &builder,

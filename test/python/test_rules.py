@@ -1,0 +1,451 @@
+# Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Every scale rule on zeros, infinities, NaN and extreme magnitudes, against NumPy and SciPy in float64.
+
+Storage is FP16 with a scale: each argument of the oracle is rounded as storage rounds it (by NumPy's float16, after
+division by the power of two below the largest finite magnitude), or not at all, as the compiler may drop a cast inside a
+fused region; and a result may be off by one such rounding.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import itertools
+import pathlib
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.special
+import steelyard
+
+N = 8
+TABLE = pathlib.Path(__file__).parents[2] / "docs" / "reference" / "scale-rules.md"
+SCHEME = steelyard.Scalify(matmul=None)
+Array = np.ndarray[Any, Any]
+
+# Magnitudes have few significant bits: storage holds them, and so does every text.
+BASE = np.array([1.0, -1.5, 0.75, -0.625, 1.25, -1.125, 0.5, 1.75])
+DATA = {
+    "zeros": BASE * 0.0,
+    "ones": BASE,
+    "some_zeros": BASE * [0, 1, 1, 0, 1, 0, 1, 1],
+    "infinity": np.where(np.arange(N) == 2, np.inf, BASE),
+    "negative_infinity": np.where(np.arange(N) == 5, -np.inf, BASE),
+    "only_infinities": np.copysign(np.inf, BASE),
+    "nan": np.where(np.arange(N) == 3, np.nan, BASE),
+    "only_nan": np.full(N, np.nan),
+    "huge": np.ldexp(BASE, 120),
+    "huge_with_zeros": np.ldexp(BASE * [0, 1, 1, 0, 1, 0, 1, 1], 120),
+    "huge_positive": np.ldexp(np.abs(BASE), 120),
+    "tiny": np.ldexp(BASE, -120),
+    "subnormal": np.ldexp(BASE, -140),
+    "wide": np.ldexp(BASE, [0, -8, 4, -20, 8, -30, 2, -12]),
+    "signed_zeros": np.copysign(0.0, BASE),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """One form of an operation: ``body`` computes %r from %a, %b ... of types x (floats) or what ``types`` says."""
+
+    body: str
+    oracle: Callable[..., Any]
+    arity: int = 1
+    result: str = "8xf32"
+    types: tuple[str, ...] = ()
+    #: Error that float32 makes in the operation itself, relative to the result.
+    relative: float = 2.0**-20
+    #: True if the result is chosen among the operands' elements.
+    chooses: bool = False
+    #: True if the form is computed on real values in float32, though other forms of the operation are not.
+    real: bool = False
+
+
+def x(text: str) -> str:
+    return text.replace("X", "tensor<8xf32>")
+
+
+def unary(name: str, oracle: Callable[..., Any], **options: Any) -> Rule:
+    return Rule(x(f"%r = {name} %a : X"), oracle, **options)
+
+
+def chlo(name: str, oracle: Callable[..., Any]) -> Rule:
+    return Rule(x(f"%r = chlo.{name} %a : X -> X"), oracle)
+
+
+def binary(name: str, oracle: Callable[..., Any], **options: Any) -> Rule:
+    return Rule(x(f"%r = {name} %a, %b : X"), oracle, 2, **options)
+
+
+def compare(direction: str, oracle: Callable[..., Any]) -> Rule:
+    return Rule(x(f"%r = stablehlo.compare {direction}, %a, %b : (X, X) -> tensor<8xi1>"), oracle, 2, "8xi1")
+
+
+def reduction(name: str, init: str, oracle: Callable[..., Any], **options: Any) -> Rule:
+    text = (
+        f"%i = stablehlo.constant dense<{init}> : tensor<f32>\n"
+        f"%r = stablehlo.reduce(%a init: %i) applies {name} across dimensions = [0] : (X, tensor<f32>) -> tensor<f32>"
+    )
+    return Rule(x(text), oracle, result="f32", **options)
+
+
+def sign(a: Array) -> Array:
+    return np.where(np.isnan(a), np.nan, np.sign(a))
+
+
+def afz(a: Array) -> Array:
+    return np.copysign(np.floor(np.abs(a) + 0.5), a)
+
+
+def clamp(low: Array, a: Array, high: Array) -> Array:
+    return np.minimum(np.maximum(low, a), high)
+
+
+def to_int(a: Array) -> Array:
+    """Toward zero, saturating, NaN to zero: as XLA does."""
+    return np.trunc(np.clip(np.where(np.isnan(a), 0.0, a), -(2.0**31), 2.0**31 - 1))
+
+
+def logistic(a: Array) -> Array:
+    return 1 / (1 + np.exp(-a))
+
+
+INDICES = "%i = stablehlo.constant dense<[[3], [0], [7], [3]]> : tensor<4x1xi32>\n"
+GATHER = (
+    INDICES + '%r = "stablehlo.gather"(%a, %i) <{dimension_numbers = #stablehlo.gather<collapsed_slice_dims = [0], '
+    "start_index_map = [0], index_vector_dim = 1>, indices_are_sorted = false, slice_sizes = array<i64: 1>}> "
+    ": (X, tensor<4x1xi32>) -> tensor<4xf32>"
+)
+PREDICATE = "%p = stablehlo.constant dense<[true, false, true, true, false, false, true, false]> : tensor<8xi1>\n"
+CHOICE = np.array([1, 0, 1, 1, 0, 0, 1, 0], bool)
+
+RULES: dict[str, list[Rule]] = {
+    "stablehlo.abs": [unary("stablehlo.abs", np.abs)],
+    "stablehlo.negate": [unary("stablehlo.negate", np.negative)],
+    "stablehlo.sign": [unary("stablehlo.sign", sign)],
+    "stablehlo.add": [binary("stablehlo.add", np.add)],
+    "stablehlo.subtract": [binary("stablehlo.subtract", np.subtract)],
+    "stablehlo.multiply": [
+        binary("stablehlo.multiply", np.multiply),
+        Rule(x("%c = stablehlo.constant dense<3.0> : X\n%r = stablehlo.multiply %a, %c : X"), lambda a: a * 3),
+        Rule(x("%c = stablehlo.constant dense<0.0> : X\n%r = stablehlo.multiply %c, %a : X"), lambda a: a * 0),
+    ],
+    "stablehlo.divide": [
+        binary("stablehlo.divide", np.divide),
+        Rule(x("%c = stablehlo.constant dense<3.0> : X\n%r = stablehlo.divide %a, %c : X"), lambda a: a / 3),
+        Rule(x("%c = stablehlo.constant dense<0.0> : X\n%r = stablehlo.divide %a, %c : X"), lambda a: a / 0.0),
+    ],
+    "stablehlo.remainder": [binary("stablehlo.remainder", np.fmod)],
+    "stablehlo.maximum": [
+        binary("stablehlo.maximum", np.maximum, chooses=True),
+        Rule(x("%c = stablehlo.constant dense<0.0> : X\n%r = stablehlo.maximum %a, %c : X"), lambda a: np.maximum(a, 0)),
+    ],
+    "stablehlo.minimum": [
+        binary("stablehlo.minimum", np.minimum, chooses=True),
+        Rule(x("%c = stablehlo.constant dense<0.0> : X\n%r = stablehlo.minimum %c, %a : X"), lambda a: np.minimum(a, 0)),
+    ],
+    "stablehlo.power": [binary("stablehlo.power", np.power)],
+    "stablehlo.atan2": [binary("stablehlo.atan2", np.arctan2)],
+    "stablehlo.exponential": [unary("stablehlo.exponential", np.exp)],
+    "stablehlo.exponential_minus_one": [unary("stablehlo.exponential_minus_one", np.expm1)],
+    "stablehlo.log": [unary("stablehlo.log", np.log)],
+    "stablehlo.log_plus_one": [unary("stablehlo.log_plus_one", np.log1p)],
+    "stablehlo.sqrt": [unary("stablehlo.sqrt", np.sqrt)],
+    "stablehlo.rsqrt": [unary("stablehlo.rsqrt", lambda a: 1 / np.sqrt(a))],
+    "stablehlo.cbrt": [unary("stablehlo.cbrt", np.cbrt)],
+    "stablehlo.tanh": [unary("stablehlo.tanh", np.tanh)],
+    "stablehlo.logistic": [unary("stablehlo.logistic", logistic)],
+    "stablehlo.sine": [unary("stablehlo.sine", np.sin)],
+    "stablehlo.cosine": [unary("stablehlo.cosine", np.cos)],
+    "stablehlo.tan": [unary("stablehlo.tan", np.tan)],
+    "stablehlo.floor": [unary("stablehlo.floor", np.floor)],
+    "stablehlo.ceil": [unary("stablehlo.ceil", np.ceil)],
+    "stablehlo.round_nearest_even": [unary("stablehlo.round_nearest_even", np.rint)],
+    "stablehlo.round_nearest_afz": [unary("stablehlo.round_nearest_afz", afz)],
+    "stablehlo.is_finite": [
+        Rule(x("%r = stablehlo.is_finite %a : (X) -> tensor<8xi1>"), np.isfinite, result="8xi1"),
+    ],
+    "stablehlo.compare": [
+        compare("EQ", np.equal),
+        compare("NE", np.not_equal),
+        compare("LT", np.less),
+        compare("GE", np.greater_equal),
+    ],
+    "stablehlo.select": [
+        Rule(
+            x(PREDICATE + "%r = stablehlo.select %p, %a, %b : tensor<8xi1>, X"),
+            lambda a, b: np.where(CHOICE, a, b),
+            2,
+            chooses=True,
+        ),
+        Rule(
+            x("%p = stablehlo.constant dense<false> : tensor<8xi1>\n%r = stablehlo.select %p, %a, %b : tensor<8xi1>, X"),
+            lambda a, b: b,
+            2,
+        ),
+        Rule(
+            x(PREDICATE + "%c = stablehlo.constant dense<0.0> : X\n%r = stablehlo.select %p, %a, %c : tensor<8xi1>, X"),
+            lambda a: np.where(CHOICE, a, 0.0),
+        ),
+    ],
+    "stablehlo.clamp": [
+        Rule(x("%r = stablehlo.clamp %a, %b, %c : X"), clamp, 3, chooses=True),
+        Rule(
+            x(
+                "%l = stablehlo.constant dense<-1.0> : tensor<f32>\n%h = stablehlo.constant dense<1.25> : tensor<f32>\n"
+                "%r = stablehlo.clamp %l, %a, %h : (tensor<f32>, X, tensor<f32>) -> X"
+            ),
+            lambda a: clamp(np.float64(-1), a, np.float64(1.25)),
+        ),
+    ],
+    "stablehlo.convert": [
+        # Results leave the function through float32, whatever their type.
+        Rule(x("%r = stablehlo.convert %a : (X) -> tensor<8xf64>"), lambda a: a, result="8xf64", real=True),
+        Rule(x("%r = stablehlo.convert %a : (X) -> tensor<8xi32>"), to_int, result="8xi32", real=True),
+        Rule("%r = stablehlo.convert %a : (tensor<8xi32>) -> tensor<8xf32>", lambda a: a, types=("8xi32",)),
+    ],
+    "stablehlo.broadcast_in_dim": [
+        Rule(
+            x("%r = stablehlo.broadcast_in_dim %a, dims = [1] : (X) -> tensor<3x8xf32>"),
+            lambda a: np.broadcast_to(a, (3, N)),
+            result="3x8xf32",
+        )
+    ],
+    "stablehlo.reshape": [
+        Rule(x("%r = stablehlo.reshape %a : (X) -> tensor<4x2xf32>"), lambda a: a.reshape(4, 2), result="4x2xf32")
+    ],
+    "stablehlo.transpose": [
+        Rule(
+            x(
+                "%m = stablehlo.reshape %a : (X) -> tensor<4x2xf32>\n"
+                "%r = stablehlo.transpose %m, dims = [1, 0] : (tensor<4x2xf32>) -> tensor<2x4xf32>"
+            ),
+            lambda a: a.reshape(4, 2).T,
+            result="2x4xf32",
+        )
+    ],
+    "stablehlo.slice": [
+        Rule(x("%r = stablehlo.slice %a [1:8:2] : (X) -> tensor<4xf32>"), lambda a: a[1:8:2], result="4xf32")
+    ],
+    "stablehlo.reverse": [Rule(x("%r = stablehlo.reverse %a, dims = [0] : X"), lambda a: a[::-1])],
+    "stablehlo.gather": [Rule(x(GATHER), lambda a: a[[3, 0, 7, 3]], result="4xf32")],
+    "stablehlo.concatenate": [
+        Rule(
+            x("%r = stablehlo.concatenate %a, %b, dim = 0 : (X, X) -> tensor<16xf32>"),
+            lambda a, b: np.concatenate([a, b]),
+            2,
+            "16xf32",
+        )
+    ],
+    "stablehlo.pad": [
+        Rule(
+            x(
+                f"%v = stablehlo.constant dense<{value}> : tensor<f32>\n%r = stablehlo.pad %a, %v, low = [1], "
+                "high = [2], interior = [0] : (X, tensor<f32>) -> tensor<11xf32>"
+            ),
+            functools.partial(lambda value, a: np.pad(a, (1, 2), constant_values=float(value)), value),
+            result="11xf32",
+        )
+        for value in ("0.0", "1.5")
+    ],
+    "stablehlo.reduce": [
+        reduction("stablehlo.add", "0.0", np.sum),
+        reduction("stablehlo.add", "1.5", lambda a: np.sum(a) + 1.5),
+        reduction("stablehlo.maximum", "0xFF800000", np.max),
+        reduction("stablehlo.minimum", "0x7F800000", np.min),
+        reduction("stablehlo.maximum", "0.0", lambda a: np.maximum(np.max(a), 0)),
+        reduction("stablehlo.minimum", "-1.5", lambda a: np.minimum(np.min(a), -1.5)),
+        reduction("stablehlo.multiply", "1.0", np.prod, real=True),
+    ],
+    "stablehlo.dot_general": [
+        Rule(
+            x(
+                "%m = stablehlo.reshape %a : (X) -> tensor<2x4xf32>\n%n = stablehlo.reshape %b : (X) -> tensor<4x2xf32>\n"
+                "%r = stablehlo.dot_general %m, %n, contracting_dims = [1] x [0] "
+                ": (tensor<2x4xf32>, tensor<4x2xf32>) -> tensor<2x2xf32>"
+            ),
+            lambda a, b: a.reshape(2, 4) @ b.reshape(4, 2),
+            2,
+            "2x2xf32",
+        )
+    ],
+    "stablehlo.iota": [Rule("%r = stablehlo.iota dim = 0 : tensor<8xf32>", lambda: np.arange(N, dtype=np.float64), 0)],
+    # Constants are made from the data.
+    "stablehlo.constant": [Rule("%r = stablehlo.constant dense<DATA> : tensor<8xf32>", lambda a: a)],
+    "chlo.acos": [chlo("acos", np.arccos)],
+    "chlo.acosh": [chlo("acosh", np.arccosh)],
+    "chlo.asin": [chlo("asin", np.arcsin)],
+    "chlo.asinh": [chlo("asinh", np.arcsinh)],
+    "chlo.atan": [chlo("atan", np.arctan)],
+    "chlo.atanh": [chlo("atanh", np.arctanh)],
+    "chlo.cosh": [chlo("cosh", np.cosh)],
+    "chlo.sinh": [chlo("sinh", np.sinh)],
+    "chlo.erf": [chlo("erf", scipy.special.erf)],
+    "chlo.erfc": [chlo("erfc", scipy.special.erfc)],
+}
+
+CASES = [(name, number) for name, forms in RULES.items() for number in range(len(forms))]
+
+
+def listed() -> dict[str, str]:
+    """The table of rules: operation -> what happens."""
+    rows = re.findall(r"^\| `([^`]+)` \| (.+) \|$", TABLE.read_text(), re.MULTILINE)
+    return dict(rows)
+
+
+def test_every_rule_of_the_table_is_tested() -> None:
+    table = listed()
+    assert len(table) > 70
+    assert {name for name, rule in table.items() if not rule.startswith("none: ")} == set(RULES)
+
+
+def stored(value: Array, bits: int = 11) -> Array:
+    """As FP16 with a scale holds it."""
+    finite = np.abs(value[np.isfinite(value)])
+    amax = finite.max() if finite.size else 0.0
+    if amax == 0:
+        return value
+    exponent = np.frexp(amax)[1] - 1
+    return np.ldexp(np.ldexp(value, -exponent).astype(np.float16).astype(np.float64), exponent)
+
+
+def text_of(rule: Rule, data: Array | None = None) -> str:
+    types = rule.types or ("8xf32",) * (rule.arity if "DATA" not in rule.body else 0)
+    arguments = ", ".join(f"%{name}: tensor<{kind}>" for name, kind in zip("abc", types, strict=False))
+    body = rule.body
+    if data is not None:
+        numbers = ", ".join(f"0x{bits:08X}" for bits in data.astype("f4").view("u4"))
+        body = body.replace("DATA", f"[{numbers}]")
+    return f"func.func @main({arguments}) -> tensor<{rule.result}> {{\n{body}\nreturn %r : tensor<{rule.result}>\n}}"
+
+
+@functools.cache
+def compiled(name: str, number: int) -> steelyard.CompiledModule:
+    return steelyard.compile(text_of(RULES[name][number]), scheme=SCHEME)
+
+
+def holds(rule: Rule, got: Array, want: Array, reach: float) -> Array:
+    """Elements that are NaN where the oracle has NaN, infinite where it is, else within storage's rounding."""
+    if got.dtype.kind != "f":
+        return np.asarray(got == want)
+    # A result in the user's type is infinite where that is.
+    limit = float(np.finfo(got.dtype).max)
+    got = got.astype(np.float64)
+    amax = np.abs(want[np.abs(want) <= limit]).max(initial=0.0)
+    allowed = np.abs(want) * (2.0**-11 + rule.relative) + amax * 2.0**-25 * (1 + 2.0**-10) + 2.0**-149
+    if (want == 0).all():
+        allowed = np.zeros_like(want)
+    if rule.chooses:
+        # What is moved to one exponent reaches this far below the largest operand.
+        allowed += reach * 2.0**-258
+    near = np.abs(got - want) <= allowed
+    infinite = got == np.sign(want) * np.inf
+    return np.where(np.isnan(want), np.isnan(got), np.where(np.abs(want) <= limit, near, infinite))
+
+
+def check(rule: Rule, got: Array, arguments: list[Array]) -> None:
+    """Every element as the oracle has it, of arguments in storage or as they were."""
+    with np.errstate(all="ignore"):
+        got = np.asarray(got)
+        held = np.zeros(got.shape, bool)
+        magnitudes = [np.abs(a[np.isfinite(a)]).max(initial=0.0) for a in arguments]
+        for operands in itertools.product(*({id(v): v for v in (stored(a), a)}.values() for a in arguments)):
+            want = np.asarray(rule.oracle(*operands))
+            assert got.shape == want.shape
+            held |= holds(rule, got, want, max(magnitudes, default=0.0))
+        assert held.all(), f"got {got[~held]}, want {np.broadcast_to(want, got.shape)[~held]}, of {arguments}"
+
+
+def arguments_of(rule: Rule, first: Array, others: Array) -> list[Array]:
+    """Other operands are the data in another order, so that zeros meet numbers, infinities and zeros."""
+    arrays = [first, others[::-1], np.roll(others, 3)][: rule.arity]
+    return [
+        np.nan_to_num(a, posinf=7, neginf=-7).clip(-1e6, 1e6).astype("i4") if rule.types else a.astype("f4") for a in arrays
+    ]
+
+
+@pytest.mark.parametrize("data", DATA)
+@pytest.mark.parametrize(("name", "number"), CASES, ids=[f"{name}-{number}" for name, number in CASES])
+def test_rule(name: str, number: int, data: str) -> None:
+    rule = RULES[name][number]
+    arrays = arguments_of(rule, DATA[data], DATA[data])
+    if "DATA" in rule.body:
+        got = steelyard.compile(text_of(rule, arrays[0]), scheme=SCHEME)()[0]
+    else:
+        got = compiled(name, number)(*arrays)[0]
+    check(rule, got, [a.astype(np.float64) for a in arrays])
+
+
+PAIRS = [(a, b) for a in DATA for b in ("zeros", "ones", "huge", "tiny", "infinity", "nan") if a != b]
+
+
+@pytest.mark.parametrize(
+    ("name", "number"), [case for case in CASES if RULES[case[0]][case[1]].arity > 1], ids=lambda value: str(value)
+)
+def test_operands_of_different_kinds(name: str, number: int) -> None:
+    """Zeros beside huge numbers, tiny beside huge, both ways."""
+    rule = RULES[name][number]
+    for first, second in PAIRS + [(b, a) for a, b in PAIRS]:
+        arrays = arguments_of(rule, DATA[first], DATA[second])
+        try:
+            check(rule, compiled(name, number)(*arrays)[0], [a.astype(np.float64) for a in arrays])
+        except AssertionError as error:
+            raise AssertionError(f"{first}, {second}: {error}") from error
+
+
+SHIFT = 200
+
+
+def shifted(rule: Rule, want: Array, up: int) -> tuple[str, int]:
+    """The rule on operands times 2^up, its result brought back to the magnitude of 1; and the power of that."""
+    finite = np.abs(want[np.isfinite(want) & (want != 0)])
+    down = -int(np.frexp(finite.max())[1]) if finite.size and rule.result.endswith("f32") else 0
+    lines = []
+    names = "abc"[: rule.arity]
+    for name, power in [(name, up) for name in names] + [("s", down)]:
+        kind = f"tensor<{'8xf32' if name != 's' else rule.result}>"
+        lines.append([])
+        value = f"%{name}0" if name != "s" else "%r"
+        steps = -(-abs(power) // 100)
+        for step in range(steps):
+            part = power // steps + (step < power % steps)
+            constant = float(np.ldexp(1.0, part))
+            last = f"%{name}" if step == steps - 1 else f"%{name}_{step}"
+            lines[-1] += [
+                f"%c{name}{step} = stablehlo.constant dense<{constant!r}> : {kind}",
+                f"{last} = stablehlo.multiply {value}, %c{name}{step} : {kind}",
+            ]
+            value = last
+        result = value
+    arguments = ", ".join(f"%{name}0: tensor<8xf32>" for name in names)
+    text = "\n".join(itertools.chain(*lines[:-1], [rule.body], lines[-1]))
+    kind = rule.result
+    return f"func.func @main({arguments}) -> tensor<{kind}> {{\n{text}\nreturn {result} : tensor<{kind}>\n}}", down
+
+
+FLOATS = [case for case in CASES if RULES[case[0]][case[1]].arity and not RULES[case[0]][case[1]].types]
+
+
+@pytest.mark.parametrize("up", [-SHIFT, SHIFT])
+@pytest.mark.parametrize(
+    ("name", "number"), [case for case in FLOATS if case[0] != "stablehlo.constant"], ids=lambda value: str(value)
+)
+def test_beyond_float32(name: str, number: int, up: int) -> None:
+    """Exponents hold what float32 does not; a rule on real values in float32 says so in the table."""
+    rule = RULES[name][number]
+    arrays = [BASE, BASE[::-1], np.roll(BASE, 3)][: rule.arity]
+    operands = [np.ldexp(a, up) for a in arrays]
+    with np.errstate(all="ignore"):
+        if rule.real or "real value in float32" in listed()[name]:
+            operands = [a.astype(np.float32).astype(np.float64) for a in operands]
+        want = np.asarray(rule.oracle(*operands))
+        text, down = shifted(rule, want, up)
+        got = steelyard.compile(text, scheme=SCHEME)(*(a.astype("f4") for a in arrays))[0]
+        if rule.result.endswith("f32"):
+            want = np.ldexp(want, down)
+        held = holds(rule, np.asarray(got), want, 0.0)
+    assert held.all(), f"got {got}, want {want}"
