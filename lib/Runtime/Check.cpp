@@ -108,8 +108,8 @@ struct AlmostEqual {
 std::string printIndex(int64_t element, int64_t rank, const int64_t *shape) {
   std::string text;
   for (int64_t i = rank - 1; i >= 0; --i) {
-    text =
-        std::to_string(element % shape[i]) + (text.empty() ? "" : ", " + text);
+    text.insert(0, text.empty() ? "" : ", ");
+    text.insert(0, std::to_string(element % shape[i]));
     element /= shape[i];
   }
   return "[" + text + "]";

@@ -181,7 +181,7 @@ ThreadPool::~ThreadPool() {
   }
   if (workers->generation != forkGeneration.load()) {
     // The threads are the parent's, and so is whoever holds the mutex.
-    workers.release();
+    [[maybe_unused]] auto *parents = workers.release();
     return;
   }
   {
@@ -221,7 +221,7 @@ void ThreadPool::parallelFor(int64_t begin, int64_t end, int64_t grain,
   job.step = std::max<int64_t>(1, job.chunks / (count * 16));
 
   if (workers && workers->generation != forkGeneration.load()) {
-    workers.release();
+    [[maybe_unused]] auto *parents = workers.release();
   }
   if (!workers) {
     workers = std::make_unique<Workers>();

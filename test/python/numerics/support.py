@@ -23,7 +23,6 @@ import numpy.typing as npt
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
 BUILD = pathlib.Path(os.environ.get("STEELYARD_BUILD", REPOSITORY / "build")).resolve()
-FULL = os.environ.get("STEELYARD_FULL", "0") not in ("", "0")
 
 Codes = npt.NDArray[np.uint32]
 Floats = npt.NDArray[np.float32]

@@ -1,15 +1,16 @@
 # Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Every float32 pattern through every cast: `python sweep.py --output docs/results/casts.json`.
+"""Every float32 pattern through every cast: `make check-full`, or `python sweep.py --output docs/results/casts.json`.
 
 For each format, rounding and saturation the compiled loop, the scalar library and, for nearest even without
 saturation, ml_dtypes have to give the same codes, monotonically. Half an hour on two cores; results are kept after
-each format, and a second call goes on where the first one ended.
+each format, and a second call with the same machine code goes on where the first one ended.
 """
 
 import argparse
 import ctypes
 import functools
+import hashlib
 import json
 import platform
 import subprocess
@@ -82,6 +83,14 @@ def compile_for(cpus: Sequence[str]) -> Sequence[ctypes.CDLL]:
     return tuple(compile_module(module, cpu) for cpu in cpus)
 
 
+def fingerprint(cpus: Sequence[str]) -> str:
+    """Of the machine code that is compared."""
+    digest = hashlib.sha256()
+    for loaded in (library(), *compile_for(cpus)):
+        digest.update(Path(loaded._name).read_bytes())
+    return digest.hexdigest()[:16]
+
+
 Task = tuple[tuple[str, ...], str, str, bool, int, int]
 
 
@@ -110,6 +119,7 @@ def row(
     firsts: dict[str, str],
     seconds: float,
     commit: str,
+    code: str,
 ) -> dict[str, object]:
     model = next(line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name"))
     return {
@@ -126,6 +136,7 @@ def row(
         "machine": f"{model.split(':')[1].strip()}, {platform.system()} {platform.machine()}, 2 processes",
         "versions": {name: version(name) for name in ("ml_dtypes", "numpy")} | {"python": platform.python_version()},
         "commit": commit,
+        "code": code,
     }
 
 
@@ -143,10 +154,13 @@ def main() -> int:
     rows = json.loads(options.output.read_text()) if options.output.exists() else []
     describe = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     commit = subprocess.check_output(describe, cwd=REPOSITORY, text=True).strip()  # of what runs from here on
-    compile_for(cpus)
+    code = fingerprint(cpus)
     for f in (by_name[name] for name in options.formats):
-        if any(r["name"].startswith(f"casts from float32 to {f.name}, code for {' and '.join(cpus)}:") for r in rows):
+        prefix = f"casts from float32 to {f.name}, code for {' and '.join(cpus)}:"
+        if any(r["name"].startswith(prefix) and r.get("code") == code for r in rows):
+            print(f"{f.name}: done before", flush=True)
             continue
+        rows = [r for r in rows if not r["name"].startswith(prefix)]
         began, total = time.monotonic(), 0
         wrong: dict[str, int] = {}
         firsts: dict[str, str] = {}
@@ -159,7 +173,7 @@ def main() -> int:
                     firsts[key] = hex(first)
                 wrong[key] = wrong.get(key, 0) + count
                 total += size
-        rows.append(row(f, cpus, total, wrong, firsts, time.monotonic() - began, commit))
+        rows.append(row(f, cpus, total, wrong, firsts, time.monotonic() - began, commit, code))
         options.output.parent.mkdir(parents=True, exist_ok=True)
         options.output.write_text(json.dumps(rows, indent=1) + "\n")
         print(f"{f.name}: {sum(wrong.values())} of {total} comparisons differ {wrong}", flush=True)

@@ -315,8 +315,8 @@ void ObserveOp::getEffects(
 }
 
 LogicalResult EdgeOp::verify() {
-  for (auto [name, factor] : {std::pair("forward", getForward()),
-                              std::pair("backward", getBackward())}) {
+  for (const auto &[name, factor] : {std::pair("forward", getForward()),
+                                     std::pair("backward", getBackward())}) {
     if (!factor.isFinite() || factor.isZero() || factor.isNegative()) {
       return emitOpError() << name << " factor is positive and finite";
     }
