@@ -15,6 +15,7 @@
 #include "mlir/Transforms/Passes.h"
 
 #include "llvm/ADT/SmallPtrSet.h"
+#include "llvm/Support/MathExtras.h"
 
 namespace steelyard {
 #define GEN_PASS_DEF_NORMALISE
@@ -62,28 +63,45 @@ struct Normalise : steelyard::impl::NormaliseBase<Normalise> {
     }
   }
 
-  /// The type of a value, argument or result that has no static shape, or null.
-  static Type findDynamic(TypeRange types) {
-    for (Type type : types) {
-      auto shaped = dyn_cast<ShapedType>(type);
-      if (shaped && !shaped.hasStaticShape()) {
-        return type;
+  /// What of a type no pass can work on, or empty.
+  static StringRef findFault(Type type) {
+    auto shaped = dyn_cast<ShapedType>(type);
+    if (!shaped) {
+      return {};
+    }
+    if (!shaped.hasStaticShape()) {
+      return "a dynamic shape; give every dimension a size";
+    }
+    if (isa<ComplexType>(shaped.getElementType())) {
+      return "complex elements; they are not supported";
+    }
+    int64_t bits = 64;
+    for (int64_t size : shaped.getShape()) {
+      if (llvm::MulOverflow(bits, size, bits)) {
+        return "more elements than memory can hold";
       }
     }
     return {};
   }
 
+  static LogicalResult verifyTypes(Operation *op) {
+    SmallVector<Type> types(op->getOperandTypes());
+    llvm::append_range(types, op->getResultTypes());
+    if (auto function = dyn_cast<func::FuncOp>(op)) {
+      llvm::append_range(types, function.getArgumentTypes());
+      llvm::append_range(types, function.getResultTypes());
+    }
+    for (Type type : types) {
+      if (StringRef fault = findFault(type); !fault.empty()) {
+        return op->emitError() << type << " has " << fault;
+      }
+    }
+    return success();
+  }
+
   static LogicalResult verifyInput(ModuleOp module) {
     WalkResult result = module.walk([](Operation *op) {
-      Type dynamic = findDynamic(op->getOperandTypes());
-      dynamic = dynamic ? dynamic : findDynamic(op->getResultTypes());
-      if (auto function = dyn_cast<func::FuncOp>(op); function && !dynamic) {
-        dynamic = findDynamic(function.getArgumentTypes());
-        dynamic = dynamic ? dynamic : findDynamic(function.getResultTypes());
-      }
-      if (dynamic) {
-        op->emitError() << "has a dynamic shape, " << dynamic
-                        << "; give every dimension a size";
+      if (failed(verifyTypes(op))) {
         return WalkResult::interrupt();
       }
       if (!isa<BuiltinDialect, func::FuncDialect, stablehlo::StableHLODialect,

@@ -10,11 +10,15 @@
 #include "steelyard/Compiler/Compiler.h"
 #include "steelyard/Runtime/steelyard.h"
 
+#include <atomic>
+#include <csignal>
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/function.h>
 #include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 namespace nb = nanobind;
 using namespace steelyard;
@@ -24,17 +28,18 @@ namespace {
 /// One call at a time: the Python side takes a context from a pool for each.
 class Context {
 public:
-  explicit Context(int threads) {
-    steelyard_context_options options = {STEELYARD_ABI_VERSION, threads,
-                                         nullptr};
-    steelyard_error error;
-    context = steelyard_context_create(&options, &error);
-    if (!context) {
-      throw std::runtime_error(error.message);
-    }
-  }
+  explicit Context(int threads) : threads(threads), context(create()) {}
   Context(const Context &) = delete;
   ~Context() { steelyard_context_destroy(context); }
+
+  /// A new one: drops a request to stop that came too late for its call.
+  void renew() {
+    steelyard_context *fresh = create();
+    steelyard_context_destroy(context);
+    context = fresh;
+  }
+
+  steelyard_context *get() const { return context; }
 
   nb::bytes arena() const {
     size_t size = 0;
@@ -42,18 +47,87 @@ public:
     return nb::bytes(bytes, size);
   }
 
+private:
+  steelyard_context *create() const {
+    steelyard_context_options options = {STEELYARD_ABI_VERSION, threads,
+                                         nullptr};
+    steelyard_error error;
+    steelyard_context *created = steelyard_context_create(&options, &error);
+    if (!created) {
+      throw std::runtime_error(error.message);
+    }
+    return created;
+  }
+
+  int threads;
   steelyard_context *context;
 };
 
-std::shared_ptr<Executable> compileText(const std::string &text,
-                                        const std::string &scheme,
-                                        const std::string &dump,
-                                        const std::string &cpu,
-                                        nb::object onDiagnostic) {
+/// While it lives, on the main thread, Ctrl-C stops the call in `context`;
+/// Python's own handler, which only takes note, is called as well.
+class CancelOnInterrupt {
+public:
+  explicit CancelOnInterrupt(steelyard_context *context) {
+    if (syscall(SYS_gettid) != getpid() ||
+        sigaction(SIGINT, nullptr, &previous) != 0 ||
+        previous.sa_handler == SIG_DFL || previous.sa_handler == SIG_IGN) {
+      return;
+    }
+    interrupted = false;
+    running = context;
+    struct sigaction own = previous;
+    own.sa_flags |= SA_SIGINFO;
+    own.sa_sigaction = handle;
+    isSet = sigaction(SIGINT, &own, nullptr) == 0;
+  }
+  CancelOnInterrupt(const CancelOnInterrupt &) = delete;
+  ~CancelOnInterrupt() { stop(); }
+
+  /// Back to Python's handler. True if there was a signal.
+  bool stop() {
+    if (!isSet) {
+      return false;
+    }
+    isSet = false;
+    sigaction(SIGINT, &previous, nullptr);
+    running = nullptr;
+    while (handlers) { // on other threads
+    }
+    return interrupted;
+  }
+
+private:
+  static void handle(int signal, siginfo_t *info, void *state) {
+    ++handlers;
+    interrupted = true;
+    if (steelyard_context *context = running) {
+      steelyard_context_cancel(context);
+    }
+    if (previous.sa_flags & SA_SIGINFO) {
+      previous.sa_sigaction(signal, info, state);
+    } else {
+      previous.sa_handler(signal);
+    }
+    --handlers;
+  }
+
+  // Of the one main thread.
+  static inline std::atomic<steelyard_context *> running = nullptr;
+  static inline std::atomic<bool> interrupted = false;
+  static inline std::atomic<int> handlers = 0;
+  static inline struct sigaction previous = {};
+  bool isSet = false;
+};
+
+std::shared_ptr<Executable>
+compileText(const std::string &text, const std::string &scheme,
+            const std::string &dump, const std::string &cpu,
+            const std::string &name, nb::object onDiagnostic) {
   CompileOptions options;
   options.scheme = scheme;
   options.dumpDirectory = dump;
   options.cpu = cpu;
+  options.name = name;
   std::vector<Diagnostic> diagnostics;
   options.onDiagnostic = [&](const Diagnostic &diagnostic) {
     diagnostics.push_back(diagnostic);
@@ -85,12 +159,21 @@ void run(const Executable &executable, size_t index, Context &context,
     throw std::invalid_argument("wrong function or number of buffers");
   }
   std::string error;
+  bool interrupted = false;
   {
     nb::gil_scoped_release released;
+    CancelOnInterrupt cancel(context.get());
     error =
-        executable.run(index, context.context,
+        executable.run(index, context.get(),
                        reinterpret_cast<const void *const *>(arguments.data()),
                        reinterpret_cast<void *const *>(results.data()));
+    interrupted = cancel.stop();
+  }
+  if (interrupted) {
+    context.renew();
+    if (PyErr_CheckSignals() != 0) { // KeyboardInterrupt
+      throw nb::python_error();
+    }
   }
   if (!error.empty()) {
     throw std::runtime_error(error);
@@ -109,11 +192,17 @@ NB_MODULE(_native, m) {
       .def_ro("user_element_type", &TensorSpec::userElementType)
       .def_ro("state_form", &TensorSpec::stateForm)
       .def_ro("byte_size", &TensorSpec::byteSize);
+  nb::class_<ArenaTensor>(m, "ArenaTensor")
+      .def_ro("shape", &ArenaTensor::shape)
+      .def_ro("element_type", &ArenaTensor::elementType)
+      .def_ro("offset", &ArenaTensor::offset)
+      .def_ro("byte_size", &ArenaTensor::byteSize);
   nb::class_<FunctionSpec>(m, "FunctionSpec")
       .def_ro("name", &FunctionSpec::name)
       .def_ro("arguments", &FunctionSpec::arguments)
       .def_ro("results", &FunctionSpec::results)
-      .def_ro("arena_size", &FunctionSpec::arenaSize);
+      .def_ro("arena_size", &FunctionSpec::arenaSize)
+      .def_ro("arena_tensors", &FunctionSpec::arenaTensors);
   nb::class_<Context>(m, "Context")
       .def(nb::init<int>(), nb::arg("threads") = 0)
       .def("arena", &Context::arena);
@@ -128,7 +217,7 @@ NB_MODULE(_native, m) {
            nb::arg("arguments"), nb::arg("results"));
   m.def("compile", &compileText, nb::arg("text"), nb::arg("scheme") = "",
         nb::arg("dump_directory") = "", nb::arg("cpu") = "",
-        nb::arg("on_diagnostic") = nb::none());
+        nb::arg("name") = "module", nb::arg("on_diagnostic") = nb::none());
   m.def("set_blas_path", [](const std::string &path) {
     steelyard_error error;
     if (steelyard_set_blas_path(path.c_str(), &error)) {

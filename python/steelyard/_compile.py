@@ -66,5 +66,6 @@ def compile(
         Where the file can't be read.
     """
     check_options(scheme, target)
-    text = module if isinstance(module, str) else pathlib.Path(module).read_text()
-    return CompiledModule(_Compiled(text, scheme, None, function))
+    if isinstance(module, str):
+        return CompiledModule(_Compiled(module, scheme, None, function))
+    return CompiledModule(_Compiled(pathlib.Path(module).read_text(), scheme, None, function, os.fspath(module)))

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -30,11 +31,20 @@ class Remark:
     @property
     def source(self) -> str:
         """File and line, or an empty string."""
-        found = re.search(r'"([^"]+\.py)":(\d+)', self.location)
-        return f"{found[1]}:{found[2]}" if found else ""
+        return source_line(self.location)
 
     def __str__(self) -> str:
         return f"{self.source or self.location or '?'}: {self.message}"
+
+
+def source_line(location: str) -> str:
+    """The innermost ``file.py:line`` of a location as MLIR prints it that is not Steelyard's own; "" if there is none."""
+    own = os.path.dirname(__file__) + os.sep
+    frames: list[tuple[str, str]] = re.findall(r'"([^"]+\.py)":(\d+)', location)
+    for file, line in frames:
+        if not file.startswith(own):
+            return f"{file}:{line}"
+    return ":".join(frames[0]) if frames else ""
 
 
 def explain(function: CompiledFunction, *args: Any, **kwargs: Any) -> list[Remark]:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steelyard._errors import CompileError, SteelyardError
-from steelyard._explain import Remark
+from steelyard._explain import Remark, source_line
 from steelyard._runtime import DTYPES, ELEMENT_TYPES, call, compile_text
 from steelyard._schemes import Scheme
 from steelyard._state import ScaledArray, pack
@@ -52,19 +52,31 @@ def _array(value: Any, path: str) -> NDArray[Any]:
     raise TypeError(f"argument {path} is a {type(value).__name__}; arrays, numbers and pytrees of them are accepted")
 
 
-def _with_source_line(message: str, text: str) -> str:
+_DEEPEST_LOCATION = 32
+
+
+def _with_source_line(message: str, text: str, name: str) -> str:
     """An error that names a line of the module's text names the line of Python that JAX recorded there."""
-    found = re.search(r'"module":(\d+):\d+', message)
+    return "\n".join(_line_with_source(line, text, name) for line in message.split("\n"))
+
+
+def _line_with_source(message: str, text: str, name: str) -> str:
+    location, separator, what = message.partition(": error: ")
+    if separator and (source := source_line(location)):
+        return f"{source}: error: {what}"
+    found = re.search(rf'"{re.escape(name)}":(\d+):\d+', message)
     lines = text.splitlines()
     if not found or int(found[1]) > len(lines):
         return message
-    location = re.search(r"loc\((#loc\d*)\)\s*$", lines[int(found[1]) - 1])
+    alias_of_line = re.search(r"loc\((#loc\d*)\)\s*$", lines[int(found[1]) - 1])
     known = dict(re.findall(r"^(#loc\d*) = loc\((.*)\)$", text, re.MULTILINE))
-    source = location[1] if location else ""
-    while alias := re.search(r"#loc\d*", source):
-        source = source.replace(alias[0], known.get(alias[0], "?"))
-    python = re.search(r'"([^"]+\.py)":(\d+)', source)
-    return f"{python[1]}:{python[2]}: {message}" if python else message
+    recorded = alias_of_line[1] if alias_of_line else ""
+    for _ in range(_DEEPEST_LOCATION):  # text that is not valid may name itself
+        recorded, count = re.subn(r"#loc\d*", lambda alias: known.get(alias[0], "?"), recorded)
+        if count == 0 or source_line(recorded):
+            break
+    source = source_line(recorded)
+    return f"{source}: {message}" if source else message
 
 
 def _tracing_options() -> tuple[Hashable, ...]:
@@ -106,7 +118,9 @@ _abstract: Any = jax.ShapeDtypeStruct  # JAX leaves its constructor untyped
 class _Compiled:
     """One function for one set of shapes."""
 
-    def __init__(self, text: str, scheme: Scheme | None, out_tree: Any, function: str = "main") -> None:
+    def __init__(
+        self, text: str, scheme: Scheme | None, out_tree: Any, function: str = "main", name: str = "module"
+    ) -> None:
         self.remarks: list[Remark] = []
         self.text = text
         self.out_tree = out_tree
@@ -116,9 +130,9 @@ class _Compiled:
                 self.remarks.append(Remark(message, location))
 
         try:
-            self.executable = compile_text(self.text, scheme.pipeline() if scheme else "", keep)
+            self.executable = compile_text(self.text, scheme.pipeline() if scheme else "", keep, name)
         except CompileError as error:
-            raise CompileError(_with_source_line(str(error), self.text)) from None
+            raise CompileError(_with_source_line(str(error), self.text, name)) from None
         names = [f.name for f in self.executable.functions]
         if function not in names:
             raise CompileError(f"the module has no public function {function!r}; it has {', '.join(names) or 'none'}")

@@ -73,11 +73,13 @@ def context() -> Iterator[Any]:
         _idle_contexts.append(taken)
 
 
-def compile_text(text: str, scheme: str = "", on_diagnostic: Callable[[str, str, str], None] | None = None) -> Any:
-    """Compiles MLIR text; raises CompileError."""
+def compile_text(
+    text: str, scheme: str = "", on_diagnostic: Callable[[str, str, str], None] | None = None, name: str = "module"
+) -> Any:
+    """Compiles MLIR text, ``name`` in locations; raises CompileError."""
     _set_blas()
     try:
-        return _native.compile(text, scheme, os.environ.get("STEELYARD_DUMP", ""), "", on_diagnostic)
+        return _native.compile(text, scheme, os.environ.get("STEELYARD_DUMP", ""), "", name, on_diagnostic)
     except RuntimeError as error:
         raise CompileError(str(error)) from None
 

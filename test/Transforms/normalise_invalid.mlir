@@ -1,6 +1,6 @@
 // RUN: steelyard-opt %s -normalise -split-input-file -verify-diagnostics -o /dev/null
 
-// expected-error@+1 {{has a dynamic shape, 'tensor<?xf32>'; give every dimension a size}}
+// expected-error@+1 {{'tensor<?xf32>' has a dynamic shape; give every dimension a size}}
 func.func @dynamic(%x: tensor<?xf32>) {
   return
 }
@@ -72,4 +72,27 @@ func.func @body(%x: tensor<f32>) -> tensor<f32> {
   // expected-error@+1 {{the call of @external was not inlined: it has no body}}
   %0 = call @external(%x) : (tensor<f32>) -> tensor<f32>
   return %0 : tensor<f32>
+}
+
+// -----
+
+// expected-error@+1 {{'tensor<*xf32>' has a dynamic shape; give every dimension a size}}
+func.func @unranked(%x: tensor<*xf32>) {
+  return
+}
+
+// -----
+
+func.func @huge(%x: tensor<f32>) {
+  // expected-error@+1 {{'tensor<4294967296x4294967296xf32>' has more elements than memory can hold}}
+  %0 = stablehlo.broadcast_in_dim %x, dims = [] : (tensor<f32>) -> tensor<4294967296x4294967296xf32>
+  return
+}
+
+// -----
+
+func.func @complex(%x: tensor<2xcomplex<f32>>) {
+  // expected-error@+1 {{'tensor<2xcomplex<f32>>' has complex elements; they are not supported}}
+  %0 = stablehlo.add %x, %x : tensor<2xcomplex<f32>>
+  return
 }

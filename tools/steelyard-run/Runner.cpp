@@ -156,14 +156,21 @@ int runModule(StringRef text, const RunOptions &options) {
 
 int steelyard::runModules(const std::string &text, const RunOptions &options) {
   int status = 0;
+  bool isEmpty = true;
   StringRef rest(text);
   while (true) {
     auto [module, after] = rest.split("\n// -----");
     if (!module.trim().empty()) {
-      status |= runModule(module, options);
+      isEmpty = false;
+      // Locations count lines from the file's start.
+      size_t lines =
+          StringRef(text.data(), module.data() - text.data()).count('\n');
+      status |=
+          lines ? runModule(std::string(lines, '\n') + module.str(), options)
+                : runModule(module, options);
     }
     if (after.empty()) {
-      return status;
+      return isEmpty ? fail(options.compile.name + ": is empty") : status;
     }
     rest = after.substr(after.find('\n') == StringRef::npos ? after.size()
                                                             : after.find('\n'));

@@ -52,6 +52,7 @@ int main(int argc, char **argv) {
   options.inputs.assign(inputs.begin(), inputs.end());
   options.outputDirectory = output;
   options.time = time;
+  options.compile.name = input == "-" ? "<stdin>" : input.getValue();
   options.compile.scheme = scheme;
   options.compile.dumpDirectory = dump;
   if (remarks) {

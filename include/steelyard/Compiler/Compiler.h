@@ -33,6 +33,8 @@ struct Diagnostic {
 };
 
 struct CompileOptions {
+  /// What locations in the module's text are printed with: its file.
+  std::string name = "module";
   /// Passes between import and lowering, as `steelyard-opt --pass-pipeline`
   /// takes them, without the enclosing `builtin.module(...)`: e.g.
   /// "scalify{storage=f16},quantize{recipe=fp8-current}". Empty: none.
@@ -72,12 +74,25 @@ struct TensorSpec {
   int64_t byteSize = 0;
 };
 
+/// A tensor in the arena, dense and row-major.
+struct ArenaTensor {
+  std::vector<int64_t> shape;
+  /// MLIR's spelling, as in TensorSpec.
+  std::string elementType;
+  /// Bytes from the arena's start.
+  int64_t offset = 0;
+  int64_t byteSize = 0;
+};
+
 struct FunctionSpec {
   std::string name;
   std::vector<TensorSpec> arguments;
   std::vector<TensorSpec> results;
   /// Bytes of scratch memory that one call uses.
   int64_t arenaSize = 0;
+  /// What lies in it, in the order in which the tensors come to life: where two
+  /// share bytes, a call leaves the later one's.
+  std::vector<ArenaTensor> arenaTensors;
   /// True if check operations decide over success: a function of tests.
   bool hasChecks = false;
 };

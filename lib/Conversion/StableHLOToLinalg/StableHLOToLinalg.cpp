@@ -65,8 +65,6 @@ struct StableHLOToLinalg
     });
     target.addDynamicallyLegalOp<func::ReturnOp, func::CallOp>(
         [&](Operation *op) { return converter.isLegal(op); });
-    target.addIllegalDialect<chlo::CHLODialect, check::CheckDialect,
-                             stablehlo::StableHLODialect>();
     RewritePatternSet patterns(context);
     steelyard::populateElementwisePatterns(converter, patterns);
     steelyard::populateScaledPatterns(converter, patterns);
@@ -80,6 +78,21 @@ struct StableHLOToLinalg
     populateCallOpTypeConversionPattern(patterns, converter);
     if (failed(applyPartialConversion(getOperation(), target,
                                       std::move(patterns)))) {
+      return signalPassFailure();
+    }
+    // Not declared illegal above: the framework's message would not say why.
+    WalkResult left = getOperation().walk([](Operation *op) {
+      if (!isa<chlo::CHLODialect, check::CheckDialect,
+               stablehlo::StableHLODialect>(op->getDialect())) {
+        return WalkResult::advance();
+      }
+      InFlightDiagnostic error = op->emitError()
+                                 << "'" << op->getName()
+                                 << "' is not supported on the CPU for ";
+      llvm::interleaveComma(op->getOperandTypes(), error);
+      return WalkResult::interrupt();
+    });
+    if (left.wasInterrupted()) {
       signalPassFailure();
     }
   }

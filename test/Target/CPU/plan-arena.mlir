@@ -4,6 +4,7 @@
 // CHECK-LABEL: func.func @chain
 // CHECK-SAME: %arg0: !llvm.ptr, %[[ARENA:.*]]: memref<512xi8>
 // CHECK-SAME: steelyard.arena_size = 512
+// CHECK-SAME: steelyard.arena_tensors = [{offset = 0 : i64, type = memref<64xf32>}, {offset = 256 : i64, type = memref<64xf32>}, {offset = 0 : i64, type = memref<64xf32>}]
 // CHECK-DAG: memref.view %[[ARENA]][%c0{{(_[0-9]+)?}}][]
 // CHECK-DAG: memref.view %[[ARENA]][%c256{{(_[0-9]+)?}}][]
 // CHECK-DAG: memref.view %[[ARENA]][%c0{{(_[0-9]+)?}}][]
@@ -21,6 +22,7 @@ func.func @chain(%x: memref<64xf32>, %y: memref<64xf32>) {
 // A float8 tensor takes a byte an element.
 // CHECK-LABEL: func.func @bytes
 // CHECK-SAME: steelyard.arena_size = 128
+// CHECK-SAME: steelyard.arena_tensors = [{offset = 0 : i64, type = memref<100xf8E4M3FN>}]
 func.func @bytes(%y: memref<100xf8E4M3FN>) {
   %a = memref.alloc() : memref<100xf8E4M3FN>
   memref.copy %a, %y : memref<100xf8E4M3FN> to memref<100xf8E4M3FN>

@@ -87,6 +87,27 @@ int64_t place(MutableArrayRef<Buffer> buffers) {
   return llvm::alignTo(total, kAlignment);
 }
 
+/// Offset and type of each buffer, in the order in which they come to life:
+/// where two share bytes, the later one's are left at the end.
+ArrayAttr describe(ArrayRef<Buffer> buffers, Builder &builder) {
+  SmallVector<const Buffer *> order;
+  for (const Buffer &buffer : buffers) {
+    order.push_back(&buffer);
+  }
+  llvm::stable_sort(order, [](const Buffer *a, const Buffer *b) {
+    return a->first < b->first;
+  });
+  SmallVector<Attribute> tensors;
+  for (const Buffer *buffer : order) {
+    memref::AllocOp alloc = buffer->alloc;
+    tensors.push_back(builder.getDictionaryAttr(
+        {builder.getNamedAttr("offset",
+                              builder.getI64IntegerAttr(buffer->offset)),
+         builder.getNamedAttr("type", TypeAttr::get(alloc.getType()))}));
+  }
+  return builder.getArrayAttr(tensors);
+}
+
 struct PlanArena : steelyard::cpu::impl::CPUPlanArenaBase<PlanArena> {
   using CPUPlanArenaBase::CPUPlanArenaBase;
 
@@ -127,6 +148,7 @@ struct PlanArena : steelyard::cpu::impl::CPUPlanArenaBase<PlanArena> {
       return failure();
     }
     function->setAttr("steelyard.arena_size", builder.getI64IntegerAttr(size));
+    function->setAttr("steelyard.arena_tensors", describe(buffers, builder));
     for (Buffer &buffer : buffers) {
       builder.setInsertionPoint(buffer.alloc);
       Location location = buffer.alloc.getLoc();
