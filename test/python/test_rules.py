@@ -17,6 +17,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.special
@@ -449,3 +450,32 @@ def test_beyond_float32(name: str, number: int, up: int) -> None:
             want = np.ldexp(want, down)
         held = holds(rule, np.asarray(got), want, 0.0)
     assert held.all(), f"got {got}, want {want}"
+
+
+def test_comparisons_of_bfloat16() -> None:
+    """Data of bfloat16 itself reaches as far down as float32's."""
+    text = text_of(RULES["stablehlo.compare"][2])
+    module = steelyard.compile(text, scheme=steelyard.Scalify(matmul=None, storage="bfloat16"))
+    a, b = np.full(N, 2.0**-120, "f4"), np.full(N, 2.0**-125, "f4")
+    a[0] = 1
+    assert not module(a, b)[0].any()
+    assert module(b, a)[0].all()
+
+
+def test_state_as_its_square_root() -> None:
+    """AMSGrad's maximum of second moments, which are squares of storage while they are computed with."""
+
+    def step(v: Any, best: Any, g: Any) -> Any:
+        v = 0.5 * v + 0.5 * g * g
+        return v, jnp.maximum(best, v)
+
+    compiled = steelyard.jit(step, scheme=SCHEME, donate_argnums=(0, 1))
+    for power in (-40, 0, 40):
+        v, best, g = BASE.astype("f4") ** 2, np.abs(BASE).astype("f4"), np.ldexp(BASE, power).astype("f4")
+        want = BASE**2, np.abs(BASE)
+        for _ in range(3):
+            v, best = compiled(v, best, g)
+            moment = 0.5 * want[0] + 0.5 * np.ldexp(BASE, power) ** 2
+            want = moment, np.maximum(want[1], moment)
+        for got, exact in zip((v, best), want, strict=True):
+            np.testing.assert_allclose(np.asarray(got), exact, rtol=2.0**-8, atol=exact.max() * 2.0**-22)

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "steelyard/Dialect/CHLO/IR/CHLO.h"
+#include "steelyard/Dialect/Scaled/IR/Scaled.h"
 
 #include "Families.h"
 
@@ -11,7 +12,14 @@ using namespace mlir::stablehlo;
 using namespace steelyard;
 
 Value steelyard::meet(ScaleRewriter &rw, ArrayRef<ScaledOperand> operands) {
-  constexpr int64_t kRoom = 110;
+  // Float32 holds less than 2^128. State, whose range is not known, has FP16
+  // data or squares of such.
+  constexpr int kMostRoom = 110, kUnknownHigh = 33;
+  int high = 0;
+  for (const ScaledOperand &operand : operands) {
+    high = std::max(high, operand.range.high.value_or(kUnknownHigh));
+  }
+  int64_t room = std::clamp(125 - high, 0, kMostRoom);
   Value e = operands.front().exponent;
   for (const ScaledOperand &operand : operands.drop_front()) {
     e = rw.max(e, operand.exponent);
@@ -19,7 +27,7 @@ Value steelyard::meet(ScaleRewriter &rw, ArrayRef<ScaledOperand> operands) {
   bool isOne = llvm::any_of(operands, [&](const ScaledOperand &operand) {
     return operand.exponent == e;
   });
-  return isOne ? e : rw.sub(e, rw.constant(kRoom));
+  return isOne ? e : rw.sub(e, rw.constant(room));
 }
 
 namespace {
@@ -201,12 +209,17 @@ constexpr char kCompare[] =
     "no scale: booleans; compared after moving to the maximum";
 /// The order of all elements stays what it is if the smaller operand is moved
 /// by less than asked for, but far enough below the smallest element that the
-/// other may have; float32 then keeps it from becoming zero.
+/// other may have; float32 then keeps it from becoming zero. Data other than
+/// FP16 has no such smallest element.
 Value moveInOrder(ScaleRewriter &rw, const ScaledOperand &x, Value e) {
-  if (x.exponent == e) {
-    return x.data;
+  auto isFloat16 = [&](unsigned index) {
+    auto type = cast<scaled::ScaledTensorType>(rw.scaled(index).getType());
+    return type.getElementType().isF16();
+  };
+  if (x.exponent == e || !isFloat16(0) || !isFloat16(1)) {
+    return rw.move(x.data, x.exponent, e);
   }
-  // FP16 data lies in 2^-24 ... 2^17.
+  // FP16 data lies in 2^-24 ... 2^16.
   constexpr int64_t kInOrder = 100;
   OpBuilder &b = rw.builder();
   Value near = MinimumOp::create(b, rw.location(), e.getType(), e,

@@ -37,8 +37,8 @@ struct NoScaleModel
 
 /// The exponent to which the data of all operands is moved before elements are
 /// chosen from them. At the maximum of the exponents float32 would lose an
-/// operand 2^126 below another, though it may be the one chosen; storage's data
-/// is below 2^17, so there is room above.
+/// operand 2^126 below another, though it may be the one chosen; there is room
+/// above the data.
 mlir::Value meet(ScaleRewriter &rw, llvm::ArrayRef<ScaledOperand> operands);
 
 void attachElementwiseRules(mlir::MLIRContext &context);
