@@ -285,6 +285,9 @@ CompileResult steelyard::compile(std::string_view text,
   registerAllRules(registry);
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
   context.loadAllAvailableDialects();
+  // Printing the operation with each remark would number the whole function
+  // again.
+  context.printOpOnDiagnostic(false);
   Diagnostics diagnostics(context, options);
   auto failed = [&](std::string fallback) {
     return CompileResult{nullptr, diagnostics.errors.empty()

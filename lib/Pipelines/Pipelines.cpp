@@ -41,6 +41,8 @@ static void buildLinalg(OpPassManager &pm) {
 }
 
 static void buildFusion(OpPassManager &pm) {
+  pm.addNestedPass<func::FuncOp>(steelyard::cpu::createCPUScalars());
+  pm.addPass(createCSEPass());
   pm.addNestedPass<func::FuncOp>(steelyard::cpu::createCPUFuseElementwise());
   pm.addPass(createCSEPass());
 }

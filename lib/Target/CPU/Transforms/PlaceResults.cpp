@@ -67,8 +67,7 @@ struct PlaceResults : steelyard::cpu::impl::CPUPlaceResultsBase<PlaceResults> {
     SmallVector<Operation *> path;
     memref::AllocOp alloc = allocationOf(copy.getSource(), path);
     if (!alloc || alloc->getBlock() != &entry || !isDense(alloc.getType()) ||
-        !isDense(result.getType()) ||
-        !llvm::all_of(path, [](Operation *view) {
+        !isDense(result.getType()) || !llvm::all_of(path, [](Operation *view) {
           return isDense(view->getResult(0).getType());
         })) {
       return;

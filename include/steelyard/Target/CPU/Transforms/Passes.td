@@ -22,6 +22,18 @@ def CPUFuseElementwise : Pass<"cpu-fuse-elementwise", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::mlir::linalg::LinalgDialect"];
 }
 
+def CPUScalars : Pass<"cpu-scalars", "::mlir::func::FuncOp"> {
+  let summary = "computes tensors of rank 0 as scalars";
+  let description = [{
+    Exponents, learning rates, losses: a `linalg.generic` without loops becomes its body between
+    `tensor.extract` and `tensor.from_elements`, and loops take operands of
+    rank 0 by value. So no exponent lies in memory, and none is computed again by fusion.
+
+    Numerics: bit for bit.
+  }];
+  let dependentDialects = ["::mlir::tensor::TensorDialect", "::mlir::linalg::LinalgDialect"];
+}
+
 def CPUPlaceResults : Pass<"cpu-place-results", "::mlir::func::FuncOp"> {
   let summary = "computes results in the caller's buffers";
   let description = [{
