@@ -124,11 +124,26 @@ private:
   ScopedDiagnosticHandler handler;
 };
 
+steelyard_type runtimeType(StringRef name) {
+  for (steelyard_type type = 1; type < STEELYARD_FORMAT_KIND; ++type) {
+    if (name == steelyard_type_name(type)) {
+      return type;
+    }
+  }
+  return STEELYARD_INVALID_TYPE;
+}
+
+std::string print(Type type) {
+  std::string text;
+  llvm::raw_string_ostream(text) << type;
+  return text;
+}
+
 TensorSpec describe(Type type, DictionaryAttr attributes, StringRef fallback) {
   TensorSpec spec;
   auto tensor = cast<RankedTensorType>(type);
   spec.shape.assign(tensor.getShape().begin(), tensor.getShape().end());
-  llvm::raw_string_ostream(spec.elementType) << tensor.getElementType();
+  spec.elementType = print(tensor.getElementType());
   spec.byteSize =
       tensor.getNumElements() * ((tensor.getElementTypeBitWidth() + 7) / 8);
   spec.name = fallback.str();
@@ -160,10 +175,12 @@ FailureOr<FunctionSpec> describe(func::FuncOp function) {
                                             function.getResultTypes())) {
     auto tensor = dyn_cast<RankedTensorType>(type);
     if (!tensor || !tensor.hasStaticShape() ||
-        !tensor.getElementType().isIntOrFloat()) {
-      function.emitError()
-          << "@" << function.getName() << " takes or returns " << type
-          << "; arguments and results are dense tensors of integers or floats";
+        runtimeType(print(tensor.getElementType())) == STEELYARD_INVALID_TYPE) {
+      function.emitError() << "@" << function.getName() << " takes or returns "
+                           << type
+                           << "; arguments and results are dense tensors of "
+                              "i1, of integers of 2 "
+                              "to 64 bits and of floats of 4 to 64 bits";
       return failure();
     }
   }
@@ -207,13 +224,24 @@ LogicalResult dump(ModuleOp module, const CompileOptions &options,
          << "cannot write the dump " << path << ": " << code.message();
 }
 
-steelyard_type runtimeType(StringRef name) {
-  for (steelyard_type type = 1; type < STEELYARD_FORMAT_KIND; ++type) {
-    if (name == steelyard_type_name(type)) {
-      return type;
-    }
+std::vector<ArenaTensor> describeArena(func::FuncOp function) {
+  std::vector<ArenaTensor> tensors;
+  auto published =
+      function->getAttrOfType<ArrayAttr>("steelyard.arena_tensors");
+  if (!published) {
+    return tensors;
   }
-  return STEELYARD_INVALID_TYPE;
+  for (auto entry : published.getAsRange<DictionaryAttr>()) {
+    auto type = cast<MemRefType>(entry.getAs<TypeAttr>("type").getValue());
+    ArenaTensor tensor;
+    tensor.shape.assign(type.getShape().begin(), type.getShape().end());
+    tensor.elementType = print(type.getElementType());
+    tensor.offset = entry.getAs<IntegerAttr>("offset").getInt();
+    tensor.byteSize =
+        type.getNumElements() * ((type.getElementTypeBitWidth() + 7) / 8);
+    tensors.push_back(std::move(tensor));
+  }
+  return tensors;
 }
 
 std::vector<steelyard_value>
@@ -244,10 +272,18 @@ std::string load(Executable::Impl &impl) {
   }
   impl.jit = std::move(*jit);
   std::vector<std::vector<steelyard_value>> arguments, results;
+  std::vector<std::vector<steelyard_arena_tensor>> tensors;
   std::vector<steelyard_function> functions;
   for (const FunctionSpec &spec : impl.functions) {
     arguments.push_back(runtimeValues(spec.arguments));
     results.push_back(runtimeValues(spec.results));
+    std::vector<steelyard_arena_tensor> &own = tensors.emplace_back();
+    for (const ArenaTensor &tensor : spec.arenaTensors) {
+      if (steelyard_type type = runtimeType(tensor.elementType)) {
+        own.push_back({"", type, static_cast<int64_t>(tensor.shape.size()),
+                       tensor.shape.data(), tensor.offset});
+      }
+    }
   }
   for (size_t index = 0; index < impl.functions.size(); ++index) {
     const FunctionSpec &spec = impl.functions[index];
@@ -263,6 +299,8 @@ std::string load(Executable::Impl &impl) {
     function.arguments = arguments[index].data();
     function.result_count = static_cast<int64_t>(results[index].size());
     function.results = results[index].data();
+    function.arena_tensor_count = static_cast<int64_t>(tensors[index].size());
+    function.arena_tensors = tensors[index].data();
     functions.push_back(function);
   }
   steelyard_executable_desc desc = {};
@@ -296,7 +334,7 @@ CompileResult steelyard::compile(std::string_view text,
   };
 
   OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(
-      StringRef(text.data(), text.size()), &context, "module");
+      StringRef(text.data(), text.size()), &context, options.name);
   if (!module) {
     return failed("the module could not be parsed");
   }
@@ -362,6 +400,7 @@ CompileResult steelyard::compile(std::string_view text,
       if (auto size =
               function->getAttrOfType<IntegerAttr>("steelyard.arena_size")) {
         spec.arenaSize = size.getInt();
+        spec.arenaTensors = describeArena(function);
       }
       spec.hasChecks |=
           function.walk([](cpu::CheckOp) { return WalkResult::interrupt(); })
