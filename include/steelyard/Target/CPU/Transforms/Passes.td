@@ -52,7 +52,8 @@ def CPUPlanArena : Pass<"cpu-plan-arena", "::mlir::ModuleOp"> {
     Each `memref.alloc` of a public function becomes a view, at a fixed 64-byte aligned
     offset, of an arena that the caller gives as the function's second argument, after the execution context. Buffers whose
     lives do not overlap share memory (first fit by decreasing size). The
-    function gets `steelyard.arena_size`, the bytes it needs.
+    function gets `steelyard.arena_size`, the bytes it needs, and
+    `steelyard.arena_tensors`, where each buffer lies and what it holds.
 
     Numerics: bit for bit.
   }];
