@@ -239,11 +239,57 @@ struct LowerArith : OpRewritePattern<Op> {
   }
 };
 
-/// x * 2^delta as three multiplications by powers of two, made once for all
-/// elements. Going up, only the last one can overflow to what the others
+/// The factors of scaled.rescale_factors, in the width of `m` and spread to its
+/// shape. Going up, only the last product can overflow to what the others
 /// would not. Going down, a factor less than 2^lowest is split so that the
 /// later factors are at most 2^-precision: if the first product rounds, it is
 /// subnormal and what follows makes it 0, as one rounding would.
+SmallVector<Value> emitFactors(OpBuilder &b, Location loc, Value delta,
+                               const Emitter &m) {
+  IntegerType bits = b.getIntegerType(m.width);
+  Emitter scalar(b, loc, bits, m.width);
+  int lowest = 1 - m.bias(), precision = m.fractionBits() + 1;
+  if (m.isWide()) {
+    delta = arith::ExtSIOp::create(b, loc, bits, delta);
+  }
+  auto clamp = [&](Value value) -> Value {
+    value = scalar.maxS(value, scalar.integer(lowest));
+    return arith::MinSIOp::create(b, loc, value, scalar.integer(m.bias()));
+  };
+  SmallVector<Value> result;
+  for (int step = 0; step < 3; ++step) {
+    Value exponent = clamp(delta);
+    if (step < 2) {
+      Value isFar = scalar.compare(arith::CmpIPredicate::slt, delta,
+                                   scalar.integer(lowest));
+      exponent =
+          scalar.select(isFar, scalar.integer(lowest + precision), exponent);
+      delta = scalar.sub(delta, exponent);
+    }
+    Value field = scalar.add(exponent, scalar.integer(m.bias()));
+    Value factor = scalar.toFloat(scalar.shl(field, m.fractionBits()));
+    if (auto vector = dyn_cast<VectorType>(m.floatType())) {
+      factor = vector::BroadcastOp::create(b, loc, vector, factor);
+    }
+    result.push_back(factor);
+  }
+  return result;
+}
+
+struct LowerRescaleFactors : OpRewritePattern<RescaleFactorsOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(RescaleFactorsOp op,
+                                PatternRewriter &rewriter) const override {
+    Type type = op.getFirst().getType();
+    Emitter m(rewriter, op.getLoc(), type, type.getIntOrFloatBitWidth());
+    rewriter.replaceOp(op,
+                       emitFactors(rewriter, op.getLoc(), op.getDelta(), m));
+    return success();
+  }
+};
+
+/// x * 2^delta as three multiplications by factors made once for all elements.
 struct LowerRescale : OpRewritePattern<RescaleOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -278,7 +324,7 @@ struct LowerRescale : OpRewritePattern<RescaleOp> {
     if (isSmall) {
       value = widen(m, cast);
     }
-    for (Value factor : factors(rewriter, loc, op.getDelta(), m)) {
+    for (Value factor : emitFactors(rewriter, loc, op.getDelta(), m)) {
       value = arith::MulFOp::create(rewriter, loc, value, factor);
     }
     if (isSmall) {
@@ -288,38 +334,6 @@ struct LowerRescale : OpRewritePattern<RescaleOp> {
     }
     rewriter.replaceOp(op, value);
     return success();
-  }
-
-  static SmallVector<Value> factors(OpBuilder &b, Location loc, Value delta,
-                                    const Emitter &m) {
-    IntegerType bits = b.getIntegerType(m.width);
-    Emitter scalar(b, loc, bits, m.width);
-    int lowest = 1 - m.bias(), precision = m.fractionBits() + 1;
-    if (m.isWide()) {
-      delta = arith::ExtSIOp::create(b, loc, bits, delta);
-    }
-    auto clamp = [&](Value value) -> Value {
-      value = scalar.maxS(value, scalar.integer(lowest));
-      return arith::MinSIOp::create(b, loc, value, scalar.integer(m.bias()));
-    };
-    SmallVector<Value> result;
-    for (int step = 0; step < 3; ++step) {
-      Value exponent = clamp(delta);
-      if (step < 2) {
-        Value isFar = scalar.compare(arith::CmpIPredicate::slt, delta,
-                                     scalar.integer(lowest));
-        exponent =
-            scalar.select(isFar, scalar.integer(lowest + precision), exponent);
-        delta = scalar.sub(delta, exponent);
-      }
-      Value field = scalar.add(exponent, scalar.integer(m.bias()));
-      Value factor = scalar.toFloat(scalar.shl(field, m.fractionBits()));
-      if (auto vector = dyn_cast<VectorType>(m.floatType())) {
-        factor = vector::BroadcastOp::create(b, loc, vector, factor);
-      }
-      result.push_back(factor);
-    }
-    return result;
   }
 };
 
@@ -378,6 +392,6 @@ struct ConvertScaledCastToArith
 
 void steelyard::populateScaledCastToArithPatterns(RewritePatternSet &patterns) {
   patterns.add<LowerCast, LowerArith<arith::ExtFOp>,
-               LowerArith<arith::TruncFOp>, LowerRescale>(
+               LowerArith<arith::TruncFOp>, LowerRescale, LowerRescaleFactors>(
       patterns.getContext());
 }

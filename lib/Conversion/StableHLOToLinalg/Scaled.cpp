@@ -47,6 +47,7 @@ struct Cast : OpConversionPattern<CastOp> {
   }
 };
 
+/// Three multiplications; their factors are made once, outside.
 struct Rescale : OpConversionPattern<RescaleOp> {
   using OpConversionPattern::OpConversionPattern;
   LogicalResult
@@ -56,13 +57,41 @@ struct Rescale : OpConversionPattern<RescaleOp> {
     if (!type) {
       return failure();
     }
+    // A narrower float goes by float32: its product is exact unless it is so
+    // small or large that the rounding below gives 0 or overflows anyway.
+    auto element = cast<FloatType>(type.getElementType());
+    bool isSmall = !element.isF32() && !element.isF64();
+    if (isSmall && !getFloatFormat(element)) {
+      return rewriter.notifyMatchFailure(op, "elements without a format");
+    }
+    Type wide = isSmall ? rewriter.getF32Type() : Type(element);
+    Location loc = op.getLoc();
+    Value delta = adaptor.getDelta();
+    if (isa<RankedTensorType>(delta.getType())) {
+      delta = tensor::ExtractOp::create(rewriter, loc, delta, ValueRange());
+    }
+    auto factors = RescaleFactorsOp::create(rewriter, loc, wide, delta);
+    SmallVector<Value> operands = {adaptor.getData()};
+    for (Value factor : factors.getResults()) {
+      operands.push_back(tensor::FromElementsOp::create(
+          rewriter, loc, RankedTensorType::get({}, wide), factor));
+    }
     rewriter.replaceOp(
-        op, elementwise(rewriter, op.getLoc(), type, adaptor.getOperands(),
-                        [&](OpBuilder &builder, Location location,
-                            ValueRange elements) -> Value {
-                          return RescaleOp::create(builder, location,
-                                                   elements[0], elements[1]);
-                        }));
+        op,
+        elementwise(
+            rewriter, loc, type, operands,
+            [&](OpBuilder &b, Location nested, ValueRange elements) -> Value {
+              Value value = elements[0];
+              if (isSmall) {
+                value = CastOp::create(b, nested, wide, value);
+              }
+              for (Value factor : elements.drop_front()) {
+                value = arith::MulFOp::create(b, nested, value, factor);
+              }
+              return isSmall
+                         ? CastOp::create(b, nested, element, value).getResult()
+                         : value;
+            }));
     return success();
   }
 };

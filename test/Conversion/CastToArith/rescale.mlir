@@ -40,3 +40,15 @@ func.func @byte(%x: f8E5M2, %delta: i32) -> f8E5M2 {
   %y = scaled.rescale %x, %delta : f8E5M2, i32
   return %y : f8E5M2
 }
+
+// The factors alone: integers only.
+// CHECK-LABEL: func @factors(
+// CHECK-NOT: arith.mulf
+// CHECK: arith.bitcast %{{.*}} : i32 to f32
+// CHECK: arith.bitcast %{{.*}} : i32 to f32
+// CHECK: arith.bitcast %{{.*}} : i32 to f32
+// CHECK: return
+func.func @factors(%delta: i32) -> (f32, f32, f32) {
+  %y:3 = scaled.rescale_factors %delta : f32
+  return %y#0, %y#1, %y#2 : f32, f32, f32
+}

@@ -31,3 +31,11 @@ func.func @unsigned(%x: tensor<4xui8>) -> (tensor<2xui8>, tensor<2xi32>) {
   %1, %2 = chlo.top_k(%0, k = 2) : tensor<4xui8> -> (tensor<2xui8>, tensor<2xi32>)
   return %1, %2 : tensor<2xui8>, tensor<2xi32>
 }
+
+// -----
+
+func.func @rescale_scales(%x: tensor<4xf8E8M0FNU>, %e: tensor<i32>) -> tensor<4xf8E8M0FNU> {
+  // expected-error@+1 {{failed to legalize operation 'scaled.rescale'}}
+  %0 = scaled.rescale %x, %e : tensor<4xf8E8M0FNU>, tensor<i32>
+  return %0 : tensor<4xf8E8M0FNU>
+}

@@ -33,3 +33,25 @@ func.func @exponents(%e: tensor<i32>) -> (tensor<i32>, tensor<i32>, tensor<i32>,
   %d = scaled.exponent_add %low, %low : tensor<i32>
   return %a, %b, %c, %d : tensor<i32>, tensor<i32>, tensor<i32>, tensor<i32>
 }
+
+// Within the normal exponents one multiplication is enough; beyond them the factors stay.
+// CHECK-LABEL: func.func @rescale_factors
+// CHECK-DAG: %[[ONE:.*]] = arith.constant 1.000000e+00 : f32
+// CHECK-DAG: %[[LOW:.*]] = arith.constant 1.17549435E-38 : f32
+// CHECK-DAG: %[[HIGH:.*]] = arith.constant 1.70141183E+38 : f32
+// CHECK-DAG: %[[BELOW:.*]], %{{.*}}, %{{.*}} = scaled.rescale_factors %{{.*}} : f32
+// CHECK-DAG: %[[ABOVE:.*]], %{{.*}}, %{{.*}} = scaled.rescale_factors %{{.*}} : f32
+// CHECK-DAG: %[[DOUBLE:.*]] = arith.constant 5.87747175{{.*}}E-39 : f64
+// CHECK: return %[[LOW]], %[[ONE]], %[[ONE]], %[[HIGH]], %[[BELOW]], %[[ABOVE]], %[[DOUBLE]]
+func.func @rescale_factors() -> (f32, f32, f32, f32, f32, f32, f64) {
+  %low = arith.constant -126 : i32
+  %high = arith.constant 127 : i32
+  %below = arith.constant -127 : i32
+  %above = arith.constant 128 : i32
+  %a:3 = scaled.rescale_factors %low : f32
+  %b:3 = scaled.rescale_factors %high : f32
+  %c:3 = scaled.rescale_factors %below : f32
+  %d:3 = scaled.rescale_factors %above : f32
+  %e:3 = scaled.rescale_factors %below : f64
+  return %a#0, %a#1, %a#2, %b#0, %c#0, %d#0, %e#0 : f32, f32, f32, f32, f32, f32, f64
+}

@@ -67,3 +67,11 @@ func.func @edge(%x: tensor<4xf32>) {
   %p = scaled.edge %x forward 1.0 backward 0.0 : tensor<4xf32>
   return
 }
+
+// -----
+
+func.func @rescale_factors(%delta: i32) {
+  // expected-error@+1 {{'scaled.rescale_factors' op result #0 must be 32-bit float or 64-bit float, but got 'f16'}}
+  %p:3 = scaled.rescale_factors %delta : f16
+  return
+}

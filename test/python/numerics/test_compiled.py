@@ -318,6 +318,13 @@ def rescales() -> str:
             shaped = f"vector<{lanes}x{source}>" if lanes else source
             body = f"%d = memref.load %random[%c0] : memref<?xi32>\n%q = scaled.rescale %x, %d : {shaped}, i32"
             functions.append(loop(f"rescale_{source}_{lanes}", source, source, body, lanes))
+    for source in ("f32", "f64"):
+        body = f"""%d = memref.load %random[%c0] : memref<?xi32>
+          %f:3 = scaled.rescale_factors %d : {source}
+          %a = arith.mulf %x, %f#0 : {source}
+          %b = arith.mulf %a, %f#1 : {source}
+          %q = arith.mulf %b, %f#2 : {source}"""
+        functions.append(loop(f"factors_{source}_0", source, source, body, 0))
     return "\n".join(functions)
 
 
@@ -338,6 +345,8 @@ def test_rescale(rescaling: ctypes.CDLL, delta: int, lanes: int) -> None:
         want = np.empty_like(source)
         function(pointer(source), ctypes.c_int64(source.size), ctypes.c_int32(delta), pointer(want))
         unsigned = f"u{source.itemsize}"
+        np.testing.assert_array_equal(got.view(unsigned), want.view(unsigned))
+        got = call(rescaling, f"factors_f{8 * source.itemsize}_0", source, random, source.dtype)
         np.testing.assert_array_equal(got.view(unsigned), want.view(unsigned))
     # Narrower floats: one rounding to them.
     for f in (by_name["f16"], by_name["bf16"], by_name["f8E4M3FN"]):

@@ -8,7 +8,7 @@
 include "mlir/Pass/PassBase.td"
 
 def ConvertScaledCastToArith : Pass<"convert-scaled-cast-to-arith"> {
-  let summary = "lowers scaled.cast and scaled.rescale on scalars and vectors to arith";
+  let summary = "lowers scaled.cast, scaled.rescale and its factors on scalars and vectors to arith";
   let description = [{
     Every format is decoded and encoded by arithmetic on the bits with selects,
     without branches or tables, so that loops over scalars vectorise. `arith.extf`
@@ -26,7 +26,8 @@ def ConvertScaledCastToArith : Pass<"convert-scaled-cast-to-arith"> {
     %byte = arith.trunci %code : i32 to i8
     %q = arith.bitcast %byte : i8 to f8E4M3FN
     ```
-    `scaled.rescale` becomes three multiplications by powers of two made once for all elements.
+    `scaled.rescale` becomes three multiplications by powers of two made once for all elements,
+    `scaled.rescale_factors` the integer operations that make them.
 
     Numerics: bit for bit what Numerics/Round.h says, also where the processor
     flushes subnormals; rescale and conversions between f32 and f64 are the

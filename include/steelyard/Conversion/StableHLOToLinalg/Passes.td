@@ -13,7 +13,8 @@ def ConvertStableHLOToLinalg : Pass<"convert-stablehlo-to-linalg", "::mlir::Modu
     Elementwise operations become `linalg.generic` with scalar bodies; floats
     narrower than 32 bits are computed in float32 and rounded once to their type.
     Reductions accumulate in float32 at least. Contractions become `cpu.gemm`.
-    Unsigned integers become signless.
+    Unsigned integers become signless. `scaled.rescale` becomes three multiplications in the loop by
+    `scaled.rescale_factors` made before it.
 
     ```mlir
     %2 = stablehlo.add %0, %1 : tensor<4xf32>

@@ -231,12 +231,32 @@ OpFoldResult RescaleOp::fold(FoldAdaptor adaptor) {
                                                    : OpFoldResult();
 }
 
+LogicalResult RescaleFactorsOp::fold(FoldAdaptor adaptor,
+                                     SmallVectorImpl<OpFoldResult> &results) {
+  std::optional<int32_t> delta = constantExponent(adaptor.getDelta());
+  auto type = cast<FloatType>(getFirst().getType());
+  const llvm::fltSemantics &semantics = type.getFloatSemantics();
+  if (!delta || *delta < APFloat::semanticsMinExponent(semantics) ||
+      *delta > APFloat::semanticsMaxExponent(semantics)) {
+    return failure();
+  }
+  Builder b(getContext());
+  APFloat one = APFloat::getOne(semantics);
+  results.push_back(
+      b.getFloatAttr(type, scalbn(one, *delta, APFloat::rmNearestTiesToEven)));
+  results.append(2, b.getFloatAttr(type, one));
+  return success();
+}
+
 Operation *ScaledDialect::materializeConstant(OpBuilder &builder,
                                               Attribute value, Type type,
                                               Location location) {
   if (std::optional<int32_t> exponent = constantExponent(value)) {
     return ConstantExponentOp::create(builder, location, type,
                                       builder.getI32IntegerAttr(*exponent));
+  }
+  if (isa<FloatAttr>(value)) {
+    return arith::ConstantOp::materialize(builder, value, type, location);
   }
   return nullptr;
 }

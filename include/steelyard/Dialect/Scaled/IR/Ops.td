@@ -150,6 +150,27 @@ def Scaled_RescaleOp : Scaled_Op<"rescale", [Pure, AllTypesMatch<["data", "resul
   let hasFolder = 1;
 }
 
+def Scaled_RescaleFactorsOp : Scaled_Op<"rescale_factors", [Pure, AllTypesMatch<["first", "second", "third"]>]> {
+  let summary = "three powers of two whose product, one after the other, rescales";
+  let description = [{
+    With delta clamped to what matters, ((x × first) × second) × third = `scaled.rescale` of x by
+    delta, bit for bit, for every x of the results' type: up, only the last product can overflow to what the others
+    would not; down, if a product that is not the last rounds, it is subnormal and the later factors, at most
+    2^-precision, make it what one rounding would. Rescaling a tensor takes its factors once, out of the loop.
+    A constant delta within the normal exponents gives 2^delta, 1, 1.
+    ```mlir
+    %a, %b, %c = scaled.rescale_factors %delta : f32
+    ```
+  }];
+  let arguments = (ins I32:$delta);
+  let results = (outs AnyTypeOf<[F32, F64]>:$first, AnyTypeOf<[F32, F64]>:$second, AnyTypeOf<[F32, F64]>:$third);
+  let assemblyFormat = "$delta attr-dict `:` type($first)";
+  let builders = [OpBuilder<(ins "::mlir::Type":$type, "::mlir::Value":$delta), [{
+    build($_builder, $_state, type, type, type, delta);
+  }]>];
+  let hasFolder = 1;
+}
+
 def Scaled_AmaxExponentOp : Scaled_Op<"amax_exponent", [Pure]> {
   let summary = "floor(log2 amax) over the finite elements";
   let description = [{
