@@ -41,6 +41,12 @@ linalg::GenericOp collapse(linalg::GenericOp op, RewriterBase &rewriter) {
     return op;
   }
   SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+  // Upstream's check takes every result for a dimension; a size of 1 that is
+  // broadcast is a constant.
+  if (!llvm::all_of(
+          maps, [](AffineMap map) { return map.isProjectedPermutation(); })) {
+    return op;
+  }
   SmallVector<utils::IteratorType> iterators = op.getIteratorTypesArray();
   SmallVector<ReassociationIndices> groups = {{0}};
   for (int64_t dim = 1, e = op.getNumLoops(); dim < e; ++dim) {

@@ -286,9 +286,19 @@ struct ToLLVM : steelyard::cpu::impl::CPUToLLVMBase<ToLLVM> {
       defineLauncher(module.lookupSymbol<LLVM::LLVMFuncOp>(launcher),
                      module.lookupSymbol<LLVM::LLVMFuncOp>(region));
     }
+    for (auto function : module.getOps<LLVM::LLVMFuncOp>()) {
+      if (function.isPrivate() && !function.isExternal()) {
+        function.setLinkage(LLVM::Linkage::Internal);
+      }
+    }
     for (auto &[name, argumentCount] : entries) {
       auto function = module.lookupSymbol<LLVM::LLVMFuncOp>(name);
       function.setLinkage(LLVM::Linkage::Internal);
+      // The loops are in regions; what is left runs once, and is long.
+      if (function.getBody().hasOneBlock()) {
+        function.setOptimizeNone(true);
+        function.setNoInline(true);
+      }
       returnStatus(function);
       defineEntry(function, argumentCount);
     }
