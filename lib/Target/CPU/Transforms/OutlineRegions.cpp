@@ -2,6 +2,7 @@
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "steelyard/Dialect/Scaled/IR/Scaled.h"
 #include "steelyard/Target/CPU/Transforms/Passes.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -312,6 +313,41 @@ struct OutlineRegions
         if (failed(lower(function, op))) {
           return signalPassFailure();
         }
+      }
+      outlineFactors(function);
+    }
+  }
+
+  /// A function of the factors of a rescale, one for each type of them: a
+  /// program has hundreds, of twenty operations each.
+  static void outlineFactors(func::FuncOp function) {
+    llvm::MapVector<Type, SmallVector<scaled::RescaleFactorsOp>> byType;
+    function.walk([&](scaled::RescaleFactorsOp op) {
+      byType[op.getFirst().getType()].push_back(op);
+    });
+    for (auto &[type, ops] : byType) {
+      if (ops.size() < 2) {
+        continue;
+      }
+      OpBuilder builder(function->getContext());
+      builder.setInsertionPointAfter(function);
+      Location location = ops.front().getLoc();
+      std::string name;
+      llvm::raw_string_ostream(name)
+          << function.getName() << "_rescale_factors_" << type;
+      auto helper = func::FuncOp::create(
+          builder, location, name,
+          builder.getFunctionType(builder.getI32Type(), {type, type, type}));
+      helper.setPrivate();
+      builder.setInsertionPointToStart(helper.addEntryBlock());
+      auto factors = scaled::RescaleFactorsOp::create(builder, location, type,
+                                                      helper.getArgument(0));
+      func::ReturnOp::create(builder, location, factors.getResults());
+      for (scaled::RescaleFactorsOp op : ops) {
+        builder.setInsertionPoint(op);
+        op->replaceAllUsesWith(
+            func::CallOp::create(builder, op.getLoc(), helper, op.getDelta()));
+        op->erase();
       }
     }
   }

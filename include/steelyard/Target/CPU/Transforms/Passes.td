@@ -70,6 +70,7 @@ def CPUOutlineRegions : Pass<"cpu-outline-regions", "::mlir::ModuleOp"> {
     Dimensions that are contiguous together are collapsed, and the innermost
     loop is the one along which most buffers are contiguous. Buffers that
     cannot overlap are marked so, which is what lets LLVM vectorise.
+    `scaled.rescale_factors` that occur more than once in a function are calls of one function too.
 
     Numerics: float sums inside a loop may be reassociated by vectorisation (`fastmath<reassoc>` on them).
   }];
