@@ -12,12 +12,13 @@ def CPUFuseElementwise : Pass<"cpu-fuse-elementwise", "::mlir::func::FuncOp"> {
   let description = [{
     A `linalg.generic` without reductions is merged into a `linalg.generic`
     that consumes it, when it is the only consumer or when computing it again
-    costs less than storing it: so the loop that finds amax and the loop that
-    casts each compute the value, and no float32 copy of it exists.
+    costs less than storing it. A value whose amax is found before it is rounded has two
+    consumers: what takes a few operations, as moving to another exponent and rounding does, is computed in both loops,
+    the rest is stored as float32 in between.
 
     Numerics: bit for bit.
   }];
-  let options = [Option<"recomputeLimit", "recompute-limit", "unsigned", "24",
+  let options = [Option<"recomputeLimit", "recompute-limit", "unsigned", "5",
                         "Largest number of scalar operations that is computed again for a second consumer">];
   let dependentDialects = ["::mlir::linalg::LinalgDialect"];
 }
