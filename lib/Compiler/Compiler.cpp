@@ -4,8 +4,10 @@
 
 #include "steelyard/Compiler/Compiler.h"
 
+#include "steelyard/Dialect/Scaled/Utils/StepState.h"
 #include "steelyard/Pipelines/Pipelines.h"
 #include "steelyard/Pipelines/Register.h"
+#include "steelyard/Recipes/Recipe.h"
 #include "steelyard/Runtime/steelyard.h"
 #include "steelyard/Target/CPU/IR/CPU.h"
 
@@ -165,6 +167,17 @@ TensorSpec describe(Type type, DictionaryAttr attributes, StringRef fallback) {
     llvm::raw_string_ostream(spec.userElementType)
         << getElementTypeOrSelf(userType.getValue());
   }
+  if (auto state = attributes.getAs<StringAttr>(kStepStateName)) {
+    spec.name = state.str();
+    spec.isRecipeState = true;
+  }
+  if (auto initial = attributes.getAs<DenseElementsAttr>(kStepStateInitial)) {
+    ArrayRef<char> raw = initial.getRawData();
+    for (int64_t copies = initial.isSplat() ? tensor.getNumElements() : 1;
+         copies > 0; --copies) {
+      spec.initial.append(raw.data(), raw.size());
+    }
+  }
   return spec;
 }
 
@@ -256,8 +269,10 @@ runtimeValues(const std::vector<TensorSpec> &specs) {
     value.alias = -1; // compiled code takes disjoint buffers: what is donated
                       // is not written in place
     value.scale_of = spec.scaleOf;
-    value.role = spec.aliasedArgument >= 0 ? STEELYARD_VALUE_STATE
-                                           : STEELYARD_VALUE_USER;
+    value.role = spec.isRecipeState          ? STEELYARD_VALUE_RECIPE_STATE
+                 : spec.aliasedArgument >= 0 ? STEELYARD_VALUE_STATE
+                                             : STEELYARD_VALUE_USER;
+    value.initial = spec.initial.empty() ? nullptr : spec.initial.data();
     values.push_back(value);
   }
   return values;
@@ -313,6 +328,20 @@ std::string load(Executable::Impl &impl) {
 }
 
 } // namespace
+
+std::vector<RecipeSpec> steelyard::recipes() {
+  std::vector<RecipeSpec> all;
+  for (const std::unique_ptr<Recipe> &recipe : allRecipes()) {
+    RecipeSpec &spec = all.emplace_back();
+    spec.name = recipe->name().str();
+    spec.description = recipe->description().str();
+    for (const RecipeOption &option : recipe->options()) {
+      spec.options.push_back({option.name, option.description, option.value,
+                              option.least, option.greatest});
+    }
+  }
+  return all;
+}
 
 CompileResult steelyard::compile(std::string_view text,
                                  const CompileOptions &options) {

@@ -9,6 +9,7 @@
 namespace steelyard {
 
 std::unique_ptr<Recipe> createFP8Current();
+std::unique_ptr<Recipe> createFP8Delayed();
 
 } // namespace steelyard
 

@@ -8,6 +8,8 @@
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
 
+#include "llvm/Support/FormatVariadic.h"
+
 #include "OperandRoles.h"
 
 namespace steelyard {
@@ -35,8 +37,14 @@ struct Quantize : steelyard::impl::QuantizeBase<Quantize> {
       }
       return signalPassFailure();
     }
+    auto values = parseRecipeOptions(*chosen, recipeOptions);
+    if (!values) {
+      module.emitError() << "quantize: " << llvm::toString(values.takeError());
+      return signalPassFailure();
+    }
     for (auto function : module.getOps<func::FuncOp>()) {
-      if (failed(quantize(function, *chosen))) {
+      if (!function.isExternal() &&
+          failed(quantize(function, *chosen, *values))) {
         return signalPassFailure();
       }
     }
@@ -48,7 +56,8 @@ struct Quantize : steelyard::impl::QuantizeBase<Quantize> {
     }
   }
 
-  static LogicalResult quantize(func::FuncOp function, const Recipe &recipe) {
+  static LogicalResult quantize(func::FuncOp function, const Recipe &recipe,
+                                ArrayRef<int64_t> options) {
     OperandRoles roles(function);
     SmallVector<std::pair<Operation *, ContractionRoles>> work;
     WalkResult walked = function.walk([&](Operation *op) {
@@ -69,6 +78,7 @@ struct Quantize : steelyard::impl::QuantizeBase<Quantize> {
     if (walked.wasInterrupted()) {
       return failure();
     }
+    QuantizedOperands quantized;
     for (auto &[op, found] : work) {
       if (std::string reason = recipe.reasonToLeave(found.lhs, found.rhs);
           !reason.empty()) {
@@ -76,10 +86,26 @@ struct Quantize : steelyard::impl::QuantizeBase<Quantize> {
                          << found.evidence << ")";
         continue;
       }
-      rewrite(op, found, recipe);
+      OpBuilder builder(op);
+      auto operand = [&](unsigned index, OperandRole role) {
+        Value value = op->getOperand(index);
+        Value &known = quantized[{value, static_cast<int>(role)}];
+        if (!known) {
+          known = recipe.quantize(
+              {builder, op->getLoc(), function, value, role,
+               llvm::formatv("{0}.{1}", quantized.size() - 1, stringify(role)),
+               options});
+        }
+        return known;
+      };
+      Value lhs = operand(0, found.lhs), rhs = operand(1, found.rhs);
+      rewrite(op, lhs, rhs, found);
     }
     return success();
   }
+
+  /// In one block, so that what an earlier contraction quantised dominates.
+  using QuantizedOperands = llvm::DenseMap<std::pair<Value, int>, Value>;
 
   /// Why no recipe applies to the contraction as it is.
   static std::string reasonToLeave(Operation *op) {
@@ -101,14 +127,10 @@ struct Quantize : steelyard::impl::QuantizeBase<Quantize> {
     return {};
   }
 
-  static void rewrite(Operation *op, const ContractionRoles &roles,
-                      const Recipe &recipe) {
+  static void rewrite(Operation *op, Value lhs, Value rhs,
+                      const ContractionRoles &roles) {
     OpBuilder builder(op);
     Location location = op->getLoc();
-    Value lhs =
-        recipe.quantize(builder, location, op->getOperand(0), roles.lhs);
-    Value rhs =
-        recipe.quantize(builder, location, op->getOperand(1), roles.rhs);
     op->emitRemark() << "contraction in " << getElementTypeOrSelf(lhs.getType())
                      << " (" << stringify(roles.lhs) << ") x "
                      << getElementTypeOrSelf(rhs.getType()) << " ("

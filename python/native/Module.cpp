@@ -191,6 +191,11 @@ NB_MODULE(_native, m) {
       .def_ro("scale_of", &TensorSpec::scaleOf)
       .def_ro("user_element_type", &TensorSpec::userElementType)
       .def_ro("state_form", &TensorSpec::stateForm)
+      .def_ro("is_recipe_state", &TensorSpec::isRecipeState)
+      .def_prop_ro("initial",
+                   [](const TensorSpec &spec) {
+                     return nb::bytes(spec.initial.data(), spec.initial.size());
+                   })
       .def_ro("byte_size", &TensorSpec::byteSize);
   nb::class_<ArenaTensor>(m, "ArenaTensor")
       .def_ro("shape", &ArenaTensor::shape)
@@ -218,6 +223,18 @@ NB_MODULE(_native, m) {
   m.def("compile", &compileText, nb::arg("text"), nb::arg("scheme") = "",
         nb::arg("dump_directory") = "", nb::arg("cpu") = "",
         nb::arg("name") = "module", nb::arg("on_diagnostic") = nb::none());
+  m.def("recipes", [] {
+    nb::dict all;
+    for (const RecipeSpec &recipe : recipes()) {
+      nb::dict options;
+      for (const RecipeSpec::Option &option : recipe.options) {
+        options[option.name.c_str()] =
+            nb::make_tuple(option.value, option.least, option.greatest);
+      }
+      all[recipe.name.c_str()] = options;
+    }
+    return all;
+  });
   m.def("set_blas_path", [](const std::string &path) {
     steelyard_error error;
     if (steelyard_set_blas_path(path.c_str(), &error)) {

@@ -16,13 +16,14 @@ from steelyard._compile import CompiledModule, compile
 from steelyard._errors import CompileError, RunError, SteelyardError
 from steelyard._explain import Remark, explain
 from steelyard._jit import CompiledFunction, jit
-from steelyard._schemes import Scalify, Scheme
+from steelyard._schemes import Recipe, Scalify, Scheme
 from steelyard._state import ScaledArray
 
 __all__ = [
     "CompileError",
     "CompiledFunction",
     "CompiledModule",
+    "Recipe",
     "Remark",
     "RunError",
     "ScaledArray",

@@ -6,15 +6,17 @@ from __future__ import annotations
 
 import os
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from steelyard._errors import RunError
 from steelyard._explain import Remark
 from steelyard._jit import _Compiled, check_options
 from steelyard._schemes import Scheme
-from steelyard._state import ScaledArray
+from steelyard._state import RecipeState, ScaledArray
 
 
 class CompiledModule:
@@ -22,6 +24,16 @@ class CompiledModule:
 
     def __init__(self, compiled: _Compiled) -> None:
         self._compiled = compiled
+        self._recipe_state = RecipeState()
+
+    @property
+    def recipe_state(self) -> dict[str, NDArray[Any]]:
+        """As ``steelyard.jit``'s: what the scheme keeps between calls, by name."""
+        return self._recipe_state.copy()
+
+    @recipe_state.setter
+    def recipe_state(self, values: Mapping[str, Any]) -> None:
+        self._recipe_state.replace(values)
 
     @property
     def remarks(self) -> list[Remark]:
@@ -29,11 +41,11 @@ class CompiledModule:
         return list(self._compiled.remarks)
 
     def __call__(self, *arrays: Any) -> list[Any]:
-        expected = [spec for spec in self._compiled.arguments if spec.scale_of < 0]
+        expected = [spec for spec in self._compiled.arguments if spec.scale_of < 0 and not spec.is_recipe_state]
         if len(arrays) != len(expected):
             raise RunError(f"the function takes {len(expected)} arrays, got {len(arrays)}")
         leaves = [array if isinstance(array, ScaledArray) else np.require(array, None, ("C", "A")) for array in arrays]
-        results: list[Any] = self._compiled(leaves)
+        results: list[Any] = self._compiled(leaves, self._recipe_state)
         return results
 
 

@@ -8,7 +8,7 @@ import functools
 import inspect
 import re
 import threading
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -20,7 +20,7 @@ from steelyard._errors import CompileError, SteelyardError
 from steelyard._explain import Remark, source_line
 from steelyard._runtime import DTYPES, ELEMENT_TYPES, call, compile_text
 from steelyard._schemes import Scheme
-from steelyard._state import ScaledArray, pack
+from steelyard._state import RecipeState, ScaledArray, pack
 
 
 def _leaf(value: Any, path: str) -> Any:
@@ -140,26 +140,37 @@ class _Compiled:
         spec = self.executable.functions[self.function]
         self.arguments = spec.arguments
         self.results = spec.results
+        self.has_recipe_state = any(argument.is_recipe_state for argument in spec.arguments)
 
-    def __call__(self, leaves: Sequence[Any]) -> Any:
+    def __call__(self, leaves: Sequence[Any], state: RecipeState) -> Any:
+        if not self.has_recipe_state:
+            return self._run(leaves, state)
+        with state.lock:  # one call's state is the next one's
+            return self._run(leaves, state)
+
+    def _run(self, leaves: Sequence[Any], state: RecipeState) -> Any:
         arguments: list[NDArray[Any]] = []
         position = 0
         for leaf in leaves:
             spec = self.arguments[position]
             is_pair = position + 1 < len(self.arguments) and self.arguments[position + 1].scale_of == position
             if is_pair:
-                state = leaf if isinstance(leaf, ScaledArray) else pack(leaf, spec.element_type, spec.state_form)
-                if (state.data.dtype, state.form) != (DTYPES[spec.element_type], spec.state_form):
-                    state = pack(np.asarray(state), spec.element_type, spec.state_form)
-                arguments += [state.data, state._exponent]
+                kept = leaf if isinstance(leaf, ScaledArray) else pack(leaf, spec.element_type, spec.state_form)
+                if (kept.data.dtype, kept.form) != (DTYPES[spec.element_type], spec.state_form):
+                    kept = pack(np.asarray(kept), spec.element_type, spec.state_form)
+                arguments += [kept.data, kept._exponent]
                 position += 2
             else:
                 arguments.append(np.asarray(leaf))
                 position += 1
+        # What the compiler added comes after what the user has.
+        arguments += [state.get(spec) for spec in self.arguments[position:]]
         buffers = call(self.executable, self.function, arguments)
         results: list[Any] = []
         for index, result in enumerate(self.results):
-            if result.scale_of >= 0:
+            if result.is_recipe_state:
+                state.values[result.name] = buffers[index]
+            elif result.scale_of >= 0:
                 data = results[-1]
                 stored = self.results[result.scale_of]
                 dtype = DTYPES[stored.user_element_type]
@@ -180,10 +191,25 @@ class CompiledFunction:
         self._jitted = jax.jit(function, keep_unused=True, **options)
         self._compiled: dict[Hashable, _Compiled] = {}
         self._lock = threading.Lock()
+        self._recipe_state = RecipeState()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         compiled, leaves = self._get(args, kwargs)
-        return compiled(leaves)
+        return compiled(leaves, self._recipe_state)
+
+    @property
+    def recipe_state(self) -> dict[str, NDArray[Any]]:
+        """What the scheme keeps between calls, by name: amax histories, the key of stochastic rounding.
+
+        Empty before the first call and without such a scheme. All shapes that the function is compiled for share it.
+        Save it with the user's own state, and assign it to go on from there; an entry of another type or shape
+        raises SteelyardError at the next call.
+        """
+        return self._recipe_state.copy()
+
+    @recipe_state.setter
+    def recipe_state(self, values: Mapping[str, Any]) -> None:
+        self._recipe_state.replace(values)
 
     def _get(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[_Compiled, list[Any]]:
         count = len(args)

@@ -39,6 +39,9 @@ DTYPES: dict[str, np.dtype[Any]] = {
 }
 ELEMENT_TYPES = {dtype: name for name, dtype in DTYPES.items()}
 
+# Of each recipe the options: (default, least, greatest).
+RECIPES: dict[str, dict[str, tuple[int, int, int]]] = _native.recipes()
+
 _blas_lock = threading.Lock()
 _blas_is_set = False
 _idle_contexts: list[Any] = []

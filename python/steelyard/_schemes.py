@@ -5,6 +5,9 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
+
+from steelyard._runtime import RECIPES
 
 _STORAGE = {"float16": "f16", "bfloat16": "bf16"}
 
@@ -18,6 +21,46 @@ class Scheme:
         raise TypeError("use a scheme such as steelyard.Scalify")
 
 
+@dataclasses.dataclass(frozen=True, init=False)
+class Recipe(Scheme):
+    """Operands of contractions in narrow formats; everything else in the user's types.
+
+    Parameters
+    ----------
+    name : str
+        ``"fp8-current"``: E4M3 weights and activations, E5M2 gradients, current per-tensor power-of-two scales.
+        ``"fp8-delayed"``: the same formats, scales from the largest amax of the last ``history`` (1024) calls and
+        ``margin`` (0) powers of two to spare; the histories are the compiled function's ``recipe_state``.
+    **options : int
+        The recipe's own options.
+
+    Raises
+    ------
+    ValueError
+        If there is no such recipe or option, or a value is out of its range.
+    """
+
+    name: str
+    options: tuple[tuple[str, int], ...]
+
+    def __init__(self, name: str, **options: int) -> None:
+        if name not in RECIPES:
+            raise ValueError(f"Recipe: name is one of {', '.join(map(repr, RECIPES))}, got {name!r}")
+        for option, value in options.items():
+            if option not in RECIPES[name]:
+                known = ", ".join(RECIPES[name]) or "none"
+                raise ValueError(f"Recipe: {name!r} has no option {option!r}; it has {known}")
+            _, least, greatest = RECIPES[name][option]
+            if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= greatest:
+                raise ValueError(f"Recipe: {option} is an integer from {least} to {greatest}, got {value!r}")
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "options", tuple(sorted(options.items())))
+
+    def pipeline(self) -> str:
+        options = ",".join(f"{name}={value}" for name, value in self.options)
+        return f"quantize{{recipe={self.name}{' options=' + options if options else ''}}}"
+
+
 @dataclasses.dataclass(frozen=True)
 class Scalify(Scheme):
     """Scale propagation (arXiv:2407.17353): every float tensor gets a power-of-two scale.
@@ -26,11 +69,16 @@ class Scalify(Scheme):
     ----------
     storage : {"float16", "bfloat16"}
         Element type in which tensors are stored; arithmetic inside is float32.
-    matmul : {"fp8", None}
-        "fp8": operands of contractions are quantised to E4M3 (weights, activations) and E5M2 (gradients)
-        with current per-tensor power-of-two scales. None: they stay in ``storage``.
+    matmul : Recipe or {"fp8", None}
+        How operands of contractions are quantised. "fp8": ``Recipe("fp8-current")``. None: they stay in ``storage``.
     state : {"scaled", "user"}
         Whether donated arguments stay (data, exponent) between calls or keep the user's type.
+    state_rounding : {"nearest", "stochastic"}
+        How scaled state is rounded to ``storage``. "stochastic": up with a probability equal to the fraction that
+        is dropped, so that updates too small for ``storage`` add up; the key of its random bits, ``seed`` at the
+        first call and one more in each, is the compiled function's ``recipe_state``.
+    seed : int
+        The first key; any of 64 bits.
 
     Raises
     ------
@@ -39,22 +87,30 @@ class Scalify(Scheme):
     """
 
     storage: str = "float16"
-    matmul: str | None = "fp8"
+    matmul: Recipe | str | None = "fp8"
     state: str = "scaled"
+    state_rounding: str = "nearest"
+    seed: int = 0
 
     def __post_init__(self) -> None:
         _check("storage", self.storage, tuple(_STORAGE))
-        _check("matmul", self.matmul, ("fp8", None))
+        if not isinstance(self.matmul, Recipe):
+            _check("matmul", self.matmul, ("fp8", None), ", or a steelyard.Recipe")
         _check("state", self.state, ("scaled", "user"))
+        _check("state_rounding", self.state_rounding, ("nearest", "stochastic"))
+        if self.state_rounding == "stochastic" and self.state != "scaled":
+            raise ValueError("Scalify: state_rounding='stochastic' rounds scaled state, and state is 'user'")
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not -(2**63) <= self.seed < 2**63:
+            raise ValueError(f"Scalify: seed is an integer of 64 bits, got {self.seed!r}")
 
     def pipeline(self) -> str:
-        passes = f"scalify{{storage={_STORAGE[self.storage]} state={self.state}}}"
-        if self.matmul == "fp8":
-            passes += ",quantize{recipe=fp8-current}"
-        return passes
+        rounding = f" state-rounding=stochastic seed={self.seed}" if self.state_rounding == "stochastic" else ""
+        passes = f"scalify{{storage={_STORAGE[self.storage]} state={self.state}{rounding}}}"
+        recipe = Recipe("fp8-current") if self.matmul == "fp8" else self.matmul
+        return f"{passes},{recipe.pipeline()}" if isinstance(recipe, Recipe) else passes
 
 
-def _check(option: str, value: object, allowed: tuple[object, ...]) -> None:
+def _check(option: str, value: Any, allowed: tuple[object, ...], more: str = "") -> None:
     if value not in allowed:
         choices = ", ".join(repr(choice) for choice in allowed)
-        raise ValueError(f"Scalify: {option} is one of {choices}, got {value!r}")
+        raise ValueError(f"Scalify: {option} is one of {choices}{more}, got {value!r}")

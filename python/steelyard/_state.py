@@ -5,12 +5,15 @@
 from __future__ import annotations
 
 import functools
+import threading
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from steelyard._runtime import ELEMENT_TYPES, call, compile_text
+from steelyard._errors import SteelyardError
+from steelyard._runtime import DTYPES, ELEMENT_TYPES, call, compile_text
 
 
 class ScaledArray:
@@ -71,6 +74,36 @@ class ScaledArray:
     def __repr__(self) -> str:
         squared = " squared" if self.form else ""
         return f"ScaledArray(shape={self.shape}, {self.data.dtype} × 2**{self.exponent}{squared}, dtype={self.dtype})"
+
+
+class RecipeState:
+    """What compiled code keeps between calls that is not the user's (amax histories, a random key), by name."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, NDArray[Any]] = {}
+        self.lock = threading.Lock()
+
+    def get(self, spec: Any) -> NDArray[Any]:
+        """The value of an argument of compiled code: what it starts at, before the first call."""
+        dtype, shape = DTYPES[spec.element_type], tuple(spec.shape)
+        value = self.values.get(spec.name)
+        if value is None:
+            return np.frombuffer(spec.initial, dtype).reshape(shape)
+        if (value.dtype, value.shape) != (dtype, shape):
+            raise SteelyardError(
+                f"recipe_state[{spec.name!r}] is {value.dtype}{list(value.shape)}, "
+                f"the compiled function takes {spec.element_type}{list(shape)}"
+            )
+        return value
+
+    def copy(self) -> dict[str, NDArray[Any]]:
+        with self.lock:
+            return {name: value.copy() for name, value in self.values.items()}
+
+    def replace(self, values: Mapping[str, Any]) -> None:
+        copies = {str(name): np.array(value, order="C") for name, value in values.items()}
+        with self.lock:
+            self.values = copies
 
 
 def _tensor(shape: tuple[int, ...], element: str) -> str:

@@ -44,19 +44,26 @@ struct Buffers {
 int runFunction(const Executable &executable, size_t index,
                 steelyard_context *context, const RunOptions &options) {
   const FunctionSpec &spec = executable.functions()[index];
-  if (options.inputs.size() != spec.arguments.size()) {
-    return fail("@" + spec.name + " takes " + Twine(spec.arguments.size()) +
-                " argument(s), " + Twine(options.inputs.size()) +
-                " --input given");
+  size_t inputs = count_if(spec.arguments, [](const TensorSpec &argument) {
+    return !argument.isRecipeState;
+  });
+  if (options.inputs.size() != inputs) {
+    return fail("@" + spec.name + " takes " + Twine(inputs) + " argument(s), " +
+                Twine(options.inputs.size()) + " --input given");
   }
   Buffers arguments(spec.arguments), results(spec.results);
-  for (auto [number, path] : enumerate(options.inputs)) {
+  auto path = options.inputs.begin();
+  for (auto [number, argument] : enumerate(spec.arguments)) {
+    char *buffer = static_cast<char *>(arguments.pointers[number]);
+    if (argument.isRecipeState) {
+      copy(argument.initial, buffer);
+      continue;
+    }
     std::vector<char> bytes;
-    if (std::string error = readNpy(path, spec.arguments[number], bytes);
-        !error.empty()) {
+    if (std::string error = readNpy(*path++, argument, bytes); !error.empty()) {
       return fail(error);
     }
-    copy(bytes, static_cast<char *>(arguments.pointers[number]));
+    copy(bytes, buffer);
   }
   auto call = [&] {
     return executable.run(index, context, arguments.pointers.data(),

@@ -70,6 +70,11 @@ struct TensorSpec {
   /// How state relates to the user's value: "" is it, "root" is its square
   /// root.
   std::string stateForm;
+  /// Added by the compiler for a recipe or a rounding: an argument that starts
+  /// at `initial` and is, in the next call, the result of its name.
+  bool isRecipeState = false;
+  /// Recipe state's arguments: bytes as they lie in a buffer.
+  std::string initial;
   /// Bytes of the whole tensor.
   int64_t byteSize = 0;
 };
@@ -133,6 +138,19 @@ struct CompileResult {
   std::shared_ptr<Executable> executable;
   std::string error;
 };
+
+/// A way to quantise contractions, and the integers it takes.
+struct RecipeSpec {
+  struct Option {
+    std::string name, description;
+    int64_t value, least, greatest;
+  };
+  std::string name, description;
+  std::vector<Option> options;
+};
+
+/// All recipes of `quantize{recipe=... options=name=value,...}`.
+std::vector<RecipeSpec> recipes();
 
 /// Compiles a module given as MLIR text or bytecode. Thread-safe.
 CompileResult compile(std::string_view module, const CompileOptions &options);

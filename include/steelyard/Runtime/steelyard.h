@@ -233,8 +233,9 @@ enum {
   STEELYARD_VALUE_USER = 0, /* the user's argument or result */
   STEELYARD_VALUE_STATE =
       1, /* the user's donated state (parameters, moments) */
-  STEELYARD_VALUE_RECIPE_STATE = 2 /* added by the compiler for a recipe (an
-                                      amax history); starts at `initial` */
+  STEELYARD_VALUE_RECIPE_STATE =
+      2 /* added by the compiler for a recipe (an amax history) or a rounding (a
+           random key): starts at `initial`, then is the result of its name */
 };
 
 /* One argument or result. */

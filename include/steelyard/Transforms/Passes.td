@@ -44,9 +44,16 @@ def Quantize : Pass<"quantize", "::mlir::ModuleOp"> {
     %r = scaled.dot_general %qa, %qb ...
     ```
 
+    A recipe may keep state between steps, as `fp8-delayed` its histories: each becomes a last argument of the function, with
+    its first value, and a last result (`steelyard.state`, `steelyard.initial`, `tf.aliasing_output`). An operand
+    of several contractions is quantised once for each role.
+
     Numerics: changes rounding: operands are rounded to the recipe's formats.
   }];
-  let options = [Option<"recipe", "recipe", "std::string", "\"fp8-current\"", "Name of the recipe">];
+  let options = [
+    Option<"recipe", "recipe", "std::string", "\"fp8-current\"", "Name of the recipe">,
+    ListOption<"recipeOptions", "options", "std::string", "The recipe's own options, name=value">
+  ];
   let dependentDialects = ["::mlir::scaled::ScaledDialect"];
 }
 

@@ -51,6 +51,8 @@ void ScaledDialect::initialize() {
   addOperations<
 #define GET_OP_LIST
 #include "steelyard/Dialect/Scaled/IR/Ops.cpp.inc"
+
+#include <cmath>
       >();
 }
 
@@ -104,6 +106,12 @@ FormatAttr mlir::scaled::getFormatOf(FloatType type) {
                                   format->significandBits, format->bias,
                                   static_cast<NonFinite>(format->nonFinite))
                 : FormatAttr();
+}
+
+std::pair<double, int> mlir::scaled::getLargest(FormatAttr format) {
+  int exponent;
+  double half = std::frexp(getFloatFormat(format).maxFinite(), &exponent);
+  return {2 * half, exponent - 1};
 }
 
 //===----------------------------------------------------------------------===//

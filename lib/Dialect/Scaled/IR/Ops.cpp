@@ -139,8 +139,9 @@ OpFoldResult CastOp::fold(FoldAdaptor) {
 }
 
 void QuantizeOp::build(OpBuilder &builder, OperationState &state, Type result,
-                       Value input, bool saturate, int64_t margin) {
-  build(builder, state, result, input, /*random=*/Value(),
+                       Value input, bool saturate, int64_t margin,
+                       Value exponent) {
+  build(builder, state, result, input, exponent, /*random=*/Value(),
         Rounding::NearestEven, saturate, margin);
 }
 
@@ -148,6 +149,9 @@ LogicalResult QuantizeOp::verify() {
   auto input = cast<ShapedType>(getInput().getType());
   if (input.getShape() != getType().getShape()) {
     return emitOpError("changes the shape");
+  }
+  if (getExponent() && getMargin() != 0) {
+    return emitOpError("has a margin below an exponent that is given");
   }
   return verifyRounding(*this, getRounding(), getRandom());
 }

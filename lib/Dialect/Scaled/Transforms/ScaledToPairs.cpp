@@ -11,8 +11,6 @@
 
 #include "llvm/ADT/TypeSwitch.h"
 
-#include <cmath>
-
 namespace steelyard {
 #define GEN_PASS_DEF_SCALEDTOPAIRS
 #include "steelyard/Dialect/Scaled/Transforms/Passes.h.inc"
@@ -29,20 +27,6 @@ constexpr StringLiteral kScaleOf = "steelyard.scale_of",
 struct Pair {
   Value data, exponent;
 };
-
-/// The largest finite number of a format as (significand in [1, 2), exponent).
-std::pair<double, int> largestOf(FormatAttr format) {
-  int64_t e = format.getExponentBits(), t = format.getSignificandBits();
-  int64_t code = (int64_t{1} << (e + t)) - 1;
-  if (format.getNonFinite() == NonFinite::IEEE) {
-    code = (((int64_t{1} << e) - 1) << t) - 1;
-  } else if (format.getNonFinite() == NonFinite::NaNOnly) {
-    code -= 1;
-  }
-  double significand =
-      1.0 + std::ldexp(static_cast<double>(code & ((int64_t{1} << t) - 1)), -t);
-  return {significand, static_cast<int>((code >> t) - format.getBias())};
-}
 
 class Expansion {
 public:
@@ -238,22 +222,33 @@ private:
       exponent = pair.exponent;
     }
     data = widen(b, loc, data);
-    auto [significand, largest] = largestOf(format);
+    auto cast = [&](Value scaled) -> Value {
+      return CastOp::create(b, loc, type.getDataType(), scaled,
+                            quantize.getRandom(), quantize.getRounding(),
+                            quantize.getSaturate(), FormatAttr(),
+                            type.getFormat());
+    };
+    if (Value given = quantize.getExponent()) {
+      if (!exponent) {
+        exponent = ConstantExponentOp::create(b, loc, 0);
+      }
+      Value delta =
+          ExponentDeltaOp::create(b, loc, given.getType(), exponent, given);
+      pairs[quantize.getResult()] = {
+          cast(RescaleOp::create(b, loc, data, delta)), given};
+      return true;
+    }
+    auto [significand, largest] = getLargest(format);
     auto k = AmaxExponentOp::create(b, loc, data);
     k.setSignificandLimitAttr(b.getF64FloatAttr(significand));
     Value offset =
         ConstantExponentOp::create(b, loc, largest - quantize.getMargin());
     Value e = ExponentSubOp::create(b, loc, k.getType(), k, offset);
-    Value scaled = down(b, loc, data, e);
-    Value codes =
-        CastOp::create(b, loc, type.getDataType(), scaled, quantize.getRandom(),
-                       quantize.getRounding(), quantize.getSaturate(),
-                       FormatAttr(), type.getFormat());
     pairs[quantize.getResult()] = {
-        codes, exponent
-                   ? ExponentAddOp::create(b, loc, e.getType(), exponent, e)
-                         .getResult()
-                   : e};
+        cast(down(b, loc, data, e)),
+        exponent ? ExponentAddOp::create(b, loc, e.getType(), exponent, e)
+                       .getResult()
+                 : e};
     return true;
   }
 

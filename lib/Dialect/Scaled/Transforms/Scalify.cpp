@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "steelyard/Dialect/Scaled/Transforms/Passes.h"
+#include "steelyard/Dialect/Scaled/Utils/StepState.h"
 #include "steelyard/Dialect/StableHLO/IR/StableHLO.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -32,17 +33,27 @@ bool isFloatTensor(Type type) {
   return tensor && isa<FloatType>(tensor.getElementType());
 }
 
+struct Options {
+  FloatType storage;
+  bool scaledState;
+  /// The first key of stochastic rounding; none: to nearest.
+  std::optional<int64_t> seed;
+};
+
 /// One function.
 class Walk {
 public:
-  Walk(func::FuncOp function, FloatType storage, bool scaledState)
-      : function(function), storage(storage), scaledState(scaledState) {}
+  Walk(func::FuncOp function, const Options &options)
+      : function(function), options(options), storage(options.storage) {}
 
   LogicalResult run() {
     Block &block = function.getBody().front();
     SmallVector<Operation *> operations =
         llvm::map_to_vector(block, [](Operation &op) { return &op; });
     findState();
+    if (options.seed && !stateArguments.empty()) {
+      addRoundingKey();
+    }
     enterArguments(block, operations.front());
     for (Operation *op : operations) {
       if (auto leave = dyn_cast<func::ReturnOp>(op)) {
@@ -68,8 +79,8 @@ public:
 private:
   void findState() {
     stateResults.assign(function.getNumResults(), false);
-    for (unsigned index = 0; scaledState && index < function.getNumArguments();
-         ++index) {
+    for (unsigned index = 0;
+         options.scaledState && index < function.getNumArguments(); ++index) {
       auto alias =
           function.getArgAttrOfType<IntegerAttr>(index, "tf.aliasing_output");
       bool isState =
@@ -82,6 +93,7 @@ private:
         auto leave =
             cast<func::ReturnOp>(function.getBody().front().getTerminator());
         Value next = leave.getOperand(alias.getInt());
+        stateValues.insert(next);
         BlockArgument argument = function.getArgument(index);
         // Second moments: never negative once they were not.
         if (next != argument && !isa<BlockArgument>(next) &&
@@ -91,6 +103,15 @@ private:
         }
       }
     }
+  }
+
+  void addRoundingKey() {
+    Builder builder(function.getContext());
+    auto initial =
+        DenseElementsAttr::get(RankedTensorType::get({}, builder.getI64Type()),
+                               APInt(64, *options.seed, /*isSigned=*/true));
+    roundingKey = addStepState(function, "scalify.rounding_key", initial);
+    stateResults.push_back(false);
   }
 
   void enterArguments(Block &block, Operation *first) {
@@ -140,17 +161,28 @@ private:
       if (stateResults[operand.getOperandNumber()]) {
         function.setResultAttr(operand.getOperandNumber(), kUserType,
                                TypeAttr::get(type));
-        if (rootResults.contains(operand.get())) {
+        bool isRoot = rootResults.contains(operand.get());
+        if (isRoot) {
           function.setResultAttr(
               operand.getOperandNumber(), kForm,
               StringAttr::get(function.getContext(), "root"));
-          operand.set(rewriter.root(value));
-        } else {
-          operand.set(value.scaled);
         }
+        StateRounding rounding{roundingKey, operand.getOperandNumber()};
+        operand.set(isRoot ? rewriter.root(value, rounding)
+                           : rewriter.keep(value, rounding));
       } else {
         operand.set(rewriter.leave(value, type));
       }
+    }
+    if (roundingKey) {
+      OpBuilder builder(leave);
+      Location location = function.getLoc();
+      auto type = cast<RankedTensorType>(roundingKey.getType());
+      Value one = stablehlo::ConstantOp::create(
+          builder, location, DenseElementsAttr::get(type, APInt(64, 1)));
+      setNextStepState(
+          roundingKey,
+          stablehlo::AddOp::create(builder, location, type, roundingKey, one));
     }
   }
 
@@ -169,7 +201,8 @@ private:
     auto rule = dyn_cast<ScalePropagationOpInterface>(op);
     ScalifyRewriter rewriter(op, storage, values);
     if (llvm::any_of(op->getResults(), [&](Value result) {
-          return rootResults.contains(result);
+          return rootResults.contains(result) ||
+                 (roundingKey && stateValues.contains(result));
         })) {
       rewriter.keepWide();
     }
@@ -215,11 +248,14 @@ private:
   }
 
   func::FuncOp function;
+  Options options;
   FloatType storage;
-  bool scaledState;
   ScalifiedValues values;
   llvm::SmallDenseSet<unsigned> stateArguments;
   SmallVector<bool> stateResults;
+  llvm::SmallDenseSet<Value> stateValues;
+  /// Null where state is rounded to nearest.
+  BlockArgument roundingKey;
   /// State that is kept as its square root, and the values that become it.
   llvm::SmallDenseSet<unsigned> rootArguments;
   llvm::SmallDenseSet<Value> rootResults;
@@ -245,6 +281,16 @@ struct Scalify : steelyard::impl::ScalifyBase<Scalify> {
                          << "'";
       return signalPassFailure();
     }
+    if (stateRounding != "nearest" && stateRounding != "stochastic") {
+      module.emitError()
+          << "scalify: state-rounding is nearest or stochastic, got '"
+          << stateRounding << "'";
+      return signalPassFailure();
+    }
+    Options options{type, state == "scaled", std::nullopt};
+    if (stateRounding == "stochastic") {
+      options.seed = seed;
+    }
     for (auto function : module.getOps<func::FuncOp>()) {
       if (function.isExternal()) {
         continue;
@@ -254,7 +300,7 @@ struct Scalify : steelyard::impl::ScalifyBase<Scalify> {
             "scalify works on functions of one block; run -normalise first");
         return signalPassFailure();
       }
-      if (failed(Walk(function, type, state == "scaled").run())) {
+      if (failed(Walk(function, options).run())) {
         return signalPassFailure();
       }
     }

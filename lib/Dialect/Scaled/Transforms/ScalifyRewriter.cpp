@@ -223,13 +223,35 @@ ScalifiedValue ScalifyRewriter::square(Value scaled) {
           false};
 }
 
-Value ScalifyRewriter::root(const ScalifiedValue &value) {
+Value ScalifyRewriter::round(Value data, const StateRounding &rounding) {
+  RankedTensorType type = tensorOf(data).clone(storageType);
+  if (!rounding.key) {
+    return CastOp::create(b, loc, type, data);
+  }
+  Value bits =
+      RandomBitsOp::create(b, loc, type.clone(b.getI32Type()), rounding.key,
+                           b.getI64IntegerAttr(rounding.stream));
+  return CastOp::create(b, loc, type, data, /*saturate=*/false,
+                        Rounding::Stochastic, bits);
+}
+
+Value ScalifyRewriter::keep(const ScalifiedValue &value,
+                            const StateRounding &rounding) {
+  auto type = cast<ScaledTensorType>(value.scaled.getType());
+  if (type.getElementType() == storageType) {
+    return value.scaled;
+  }
+  auto parts = UnpackOp::create(b, loc, value.scaled);
+  return pack(round(parts.getData(), rounding), parts.getScales().front());
+}
+
+Value ScalifyRewriter::root(const ScalifiedValue &value,
+                            const StateRounding &rounding) {
   auto parts = UnpackOp::create(b, loc, value.scaled);
   auto [halved, odd] = half(parts.getScales().front());
   Value data = move(widen(parts.getData()), odd, constant(0));
   Value root = stablehlo::SqrtOp::create(b, loc, data.getType(), data);
   auto normalized = NormalizeOp::create(b, loc, root, halved);
-  Value rounded = CastOp::create(b, loc, tensorOf(root).clone(storageType),
-                                 normalized.getResult());
-  return pack(rounded, normalized.getResultExponent());
+  return pack(round(normalized.getResult(), rounding),
+              normalized.getResultExponent());
 }

@@ -18,6 +18,12 @@ struct ScalifiedValue {
   bool isZero = false;
 };
 
+/// How state is rounded to storage: to nearest without a key.
+struct StateRounding {
+  mlir::Value key; ///< tensor<i64>, or null
+  int64_t stream;  ///< one for each state of a step
+};
+
 using ScalifiedValues = llvm::DenseMap<mlir::Value, ScalifiedValue>;
 
 /// The walk's side of ScaleRewriter, for one operation.
@@ -56,7 +62,9 @@ public:
   /// The square of a scaled tensor, in float32: how a root is read.
   ScalifiedValue square(mlir::Value scaled);
   /// The root of a value, rounded to storage: how it is kept.
-  mlir::Value root(const ScalifiedValue &value);
+  mlir::Value root(const ScalifiedValue &value, const StateRounding &rounding);
+  /// The value rounded to storage, if it is not yet.
+  mlir::Value keep(const ScalifiedValue &value, const StateRounding &rounding);
 
   /// A float tensor of the user as a scaled tensor: amax into the exponent, one
   /// rounding.
@@ -69,6 +77,7 @@ private:
   mlir::Value pack(mlir::Value data, mlir::Value exponent);
   mlir::Value widen(mlir::Value data);
   mlir::Value round(mlir::Value data);
+  mlir::Value round(mlir::Value data, const StateRounding &rounding);
   void set(unsigned index, ScalifiedValue value);
 
   mlir::OpBuilder b;

@@ -95,28 +95,29 @@ def Scaled_CastOp : Scaled_Op<"cast", [Pure, SameOperandsAndResultShape, Element
   let hasFolder = 1;
 }
 
-def Scaled_QuantizeOp : Scaled_Op<"quantize", [Pure]> {
-  let summary = "chooses a scale from the data and rounds to a format";
+def Scaled_QuantizeOp : Scaled_Op<"quantize", [Pure, AttrSizedOperandSegments]> {
+  let summary = "chooses a scale and rounds to a format";
   let description = [{
     The input is a float tensor or a scaled tensor, the result a scaled tensor
     with one power-of-two scale: with a = amax over the finite elements of the
     input, the exponent is the least e with a × 2^-e ≤ max(format) × 2^-margin
     (arXiv:2309.17224's FP8-AMAX rule, taken from exponent bits, not from a
-    logarithm), plus the input's own exponent. All zero: the least exponent.
+    logarithm), plus the input's own exponent. All zero: the least exponent. With `exponent` that is the result's exponent,
+    whatever the data: what does not fit saturates or overflows.
     ```mlir
     %q = scaled.quantize %x {saturate} : !scaled.tensor<4x8xf16, exp> -> !scaled.tensor<4x8xf8E4M3FN, exp>
     ```
   }];
   let arguments = (ins AnyTypeOf<[Scaled_FloatTensor, Scaled_TensorType]>:$input,
-                       Optional<RankedTensorOf<[I32]>>:$random,
+                       Optional<Scaled_ExponentTensor>:$exponent, Optional<RankedTensorOf<[I32]>>:$random,
                        DefaultValuedAttr<Scaled_RoundingAttr, "::mlir::scaled::Rounding::NearestEven">:$rounding,
                        UnitAttr:$saturate, DefaultValuedAttr<I64Attr, "0">:$margin);
   let results = (outs Scaled_TensorType:$result);
   let assemblyFormat = [{
-    $input (`random` $random^)? attr-dict `:` type($input) (`,` type($random)^)? `->` type($result)
+    $input (`exponent` $exponent^)? (`random` $random^)? attr-dict `:` type($input) (`,` type($random)^)? `->` type($result)
   }];
   let builders = [OpBuilder<(ins "::mlir::Type":$result, "::mlir::Value":$input,
-                                 CArg<"bool", "true">:$saturate, CArg<"int64_t", "0">:$margin)>];
+                                 CArg<"bool", "true">:$saturate, CArg<"int64_t", "0">:$margin, CArg<"::mlir::Value", "{}">:$exponent)>];
   let hasVerifier = 1;
 }
 

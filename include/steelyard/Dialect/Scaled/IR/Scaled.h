@@ -46,6 +46,10 @@ int32_t maxExponents(int32_t lhs, int32_t rhs);
 /// The format of a float element type of at most 16 bits.
 FormatAttr getFormatOf(FloatType type);
 
+/// The largest finite number of a format: a significand in [1, 2) and an
+/// exponent.
+std::pair<double, int> getLargest(FormatAttr format);
+
 /// The same, for Numerics; nothing for wider types and E8M0.
 std::optional<steelyard::FloatFormat> getFloatFormat(FloatType type);
 steelyard::FloatFormat getFloatFormat(FormatAttr format);

@@ -45,10 +45,17 @@ def Scalify : Pass<"scalify", "::mlir::ModuleOp"> {
     State that is proved never to be negative, as Adam's second moment is, is kept as its square root
     (`steelyard.state_form = "root"`): squares of values that storage tells apart would spread over twice its exponents. Its new value
     stays float32 until the root is taken.
+
+    `state-rounding=stochastic`: such state is rounded up with a probability equal to the fraction that rounding would
+    drop, so that updates too small for storage still add up (an average with β₂ = .999 otherwise stops moving in
+    float16). The random bits are a function of a key (`scaled.random_bits`), which is state itself: the last argument and
+    result, `seed` before the first call, one more in each.
   }];
   let options = [
     Option<"storage", "storage", "std::string", "\"f16\"", "Element type of data: f16 or bf16">,
-    Option<"state", "state", "std::string", "\"user\"", "Donated arguments: user (the user's types) or scaled">
+    Option<"state", "state", "std::string", "\"user\"", "Donated arguments: user (the user's types) or scaled">,
+    Option<"stateRounding", "state-rounding", "std::string", "\"nearest\"", "How scaled state is rounded: nearest or stochastic">,
+    Option<"seed", "seed", "int64_t", "0", "The first key of stochastic rounding">
   ];
   let dependentDialects = ["::mlir::scaled::ScaledDialect", "::mlir::stablehlo::StableHLODialect"];
 }
