@@ -268,7 +268,11 @@ def test_ctrl_c_ends_steelyard_run(tmp_path: pathlib.Path) -> None:
         lines.append(f"%{i + 1} = {product} : ({tensor}, {tensor}) -> {tensor}")
     lines += [f"return %200 : {tensor}", "}"]
     (tmp_path / "long.mlir").write_text("\n".join(lines).replace("main()", f"main() -> {tensor}"))
-    process = subprocess.Popen([BUILD / "bin" / "steelyard-run", tmp_path / "long.mlir"])
+    # A shell's background jobs ignore the signal, and so would what they start.
+    process = subprocess.Popen(
+        [BUILD / "bin" / "steelyard-run", tmp_path / "long.mlir"],
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(2)
     process.send_signal(signal.SIGINT)
