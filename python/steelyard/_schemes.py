@@ -65,6 +65,8 @@ class Recipe(Scheme):
 class Scalify(Scheme):
     """Scale propagation (arXiv:2407.17353): every float tensor gets a power-of-two scale.
 
+    Tensors of one element stay float32: they take no room, and hyperparameters and counters are among them.
+
     Parameters
     ----------
     storage : {"float16", "bfloat16"}
@@ -74,9 +76,11 @@ class Scalify(Scheme):
     state : {"scaled", "user"}
         Whether donated arguments stay (data, exponent) between calls or keep the user's type.
     state_rounding : {"nearest", "stochastic"}
-        How scaled state is rounded to ``storage``. "stochastic": up with a probability equal to the fraction that
-        is dropped, so that updates too small for ``storage`` add up; the key of its random bits, ``seed`` at the
-        first call and one more in each, is the compiled function's ``recipe_state``.
+        How scaled state is rounded to ``storage``. "nearest" is repeatable and loses updates of less than half a unit
+        in the last place: Adam's second moment with β₂ = 0.999 stands still in float16. "stochastic": up with a
+        probability equal to the fraction that is dropped, so that such updates add up; what training should use.
+        The key of its random bits, ``seed`` at the first call and one more in each, is the compiled function's
+        ``recipe_state``.
     seed : int
         The first key; any of 64 bits.
 

@@ -195,6 +195,17 @@ def test_explain_names_the_line_and_the_formats() -> None:
     assert all(remark.source.split(":")[0].endswith("test_jit.py") for remark in remarks)
 
 
+def test_state_that_is_rounded_to_nearest_has_a_remark() -> None:
+    def step(m: Any, g: Any) -> Any:
+        return 0.999 * m + 0.001 * g
+
+    m, g = np.ones((4, 2), "f4"), np.ones((4, 2), "f4")
+    for rounding in ("nearest", "stochastic"):
+        compiled = steelyard.jit(step, scheme=steelyard.Scalify(state_rounding=rounding), donate_argnums=0)
+        said = [remark for remark in steelyard.explain(compiled, m, g) if "rounded to nearest" in remark.message]
+        assert len(said) == (rounding == "nearest")
+
+
 def test_without_a_rule_there_is_a_remark() -> None:
     compiled = steelyard.jit(lambda x: jnp.argmax(x), scheme=steelyard.Scalify())
     x = np.array([1, 5, 2], "f4")

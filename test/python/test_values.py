@@ -114,3 +114,43 @@ def test_scalify_float16_adam() -> None:
     arguments = adam_arguments()
     compiled = steelyard.jit(adam, scheme=steelyard.Scalify(matmul=None))
     rounding(adam, arguments, jax.tree.leaves(compiled(*arguments)))
+
+
+def test_scalars_stay_float32() -> None:
+    """Adam's bias correction at t = 1: β₂ in 11 bits would make it wrong by a quarter."""
+    correction = steelyard.jit(lambda t: 1 - 0.999**t, scheme=steelyard.Scalify())
+    for t in (1, 2, 10, 1000):
+        np.testing.assert_allclose(correction(np.float32(t)), 1 - 0.999**t, rtol=2e-4)
+
+
+def test_a_constant_that_repeats_stays_float32() -> None:
+    x = np.ones(64, np.float32)
+    scheme = steelyard.Scalify(matmul=None, state="scaled")
+    decay = steelyard.jit(lambda x: jnp.sum(0.999 * x), scheme=scheme)
+    np.testing.assert_allclose(decay(x), 63.936, rtol=1e-6)
+
+
+def test_a_counter_of_state_stays_float32() -> None:
+    """Float16 counts to 2,048; β₁ᵗ kept as a running product drifts as fast."""
+
+    def step(t: Any, product: Any, x: Any) -> Any:
+        return t + 1, 0.9995 * product, x * t
+
+    count = steelyard.jit(step, scheme=steelyard.Scalify(), donate_argnums=(0, 1))
+    t: Any = np.float32(2040)
+    product: Any = np.float32(1)
+    for _ in range(40):
+        t, product, _ = count(t, product, np.ones(3, np.float32))
+    assert isinstance(t, steelyard.ScaledArray) and t.data.dtype == np.float32
+    assert float(np.asarray(t)) == 2080
+    np.testing.assert_allclose(np.asarray(product), 0.9995**40, rtol=1e-5)
+
+
+@pytest.mark.parametrize("matmul", [None, "fp8"])
+def test_wide_operands_of_a_contraction_are_stored(matmul: str | None) -> None:
+    """A constant and a scalar stay float32 until a contraction reads them."""
+    product = steelyard.jit(lambda x, s: (x @ jnp.full((4, 2), 0.5)) @ s, scheme=steelyard.Scalify(matmul=matmul))
+    single = steelyard.jit(lambda x, s: jnp.sum(x[:1], axis=0, keepdims=True) @ s, scheme=steelyard.Scalify(matmul=matmul))
+    x, s = np.ones((3, 4), np.float32), np.ones((2, 1), np.float32)
+    np.testing.assert_array_equal(product(x, s), np.full((3, 1), 4, np.float32))
+    np.testing.assert_array_equal(single(x[:, :1], s[:1]), [[1]])

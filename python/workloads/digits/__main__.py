@@ -52,6 +52,8 @@ class Run:
         m = jax.tree.map(np.zeros_like, parameters)
         v = jax.tree.map(np.zeros_like, parameters)
         t, factor = np.float32(0), np.float32(multiplier)
+        if hasattr(step, "recipe_state"):  # the same random bits whatever was run before
+            step.recipe_state = {"scalify.rounding_key": np.asarray(seed, np.int64)}
         self.losses: list[float] = []
         self.exponents: list[list[int]] = []
         for _ in range(epochs):
@@ -85,7 +87,11 @@ def main() -> int:
     steps: dict[str, tuple[Callable[..., Any], Any]] = {
         "float32 (JAX)": (jax.jit(model.step), np.float32),
         "Scalify FP8/FP16": (
-            steelyard.jit(model.step, scheme=steelyard.Scalify(matmul="fp8"), donate_argnums=(0, 1, 2)),
+            steelyard.jit(
+                model.step,
+                scheme=steelyard.Scalify(matmul="fp8", state_rounding="stochastic"),
+                donate_argnums=(0, 1, 2),
+            ),
             np.float32,
         ),
         "plain FP8 casts": (jax.jit(contrast.fp8_step), np.float32),

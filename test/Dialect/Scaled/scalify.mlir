@@ -79,3 +79,19 @@ func.func @integers(%x: tensor<4xi32>) -> tensor<4xi32> {
   %0 = stablehlo.add %x, %x : tensor<4xi32>
   return %0 : tensor<4xi32>
 }
+
+// -----
+
+// One number is float32, alone or repeated, until a contraction reads it.
+// CHECK-LABEL: func.func @one_number
+// CHECK: %[[C:.*]] = stablehlo.constant dense<1.998{{.*}}> : tensor<4x4xf32>
+// CHECK: stablehlo.multiply %{{.*}}, %[[C]] : tensor<4x4xf32>
+// CHECK: %[[N:.*]] = scaled.cast %[[C]] : tensor<4x4xf32> -> tensor<4x4xf16>
+// CHECK: scaled.pack %[[N]]
+// CHECK: scaled.dot_general
+func.func @one_number(%x: tensor<4x4xf32>) -> (tensor<4x4xf32>, tensor<4x4xf32>) {
+  %c = stablehlo.constant dense<0.999> : tensor<4x4xf32>
+  %0 = stablehlo.multiply %c, %x : tensor<4x4xf32>
+  %1 = stablehlo.dot_general %0, %c, contracting_dims = [1] x [0] : (tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4x4xf32>
+  return %0, %1 : tensor<4x4xf32>, tensor<4x4xf32>
+}

@@ -95,8 +95,11 @@ private:
         Value next = leave.getOperand(alias.getInt());
         stateValues.insert(next);
         BlockArgument argument = function.getArgument(index);
-        // Second moments: never negative once they were not.
-        if (next != argument && !isa<BlockArgument>(next) &&
+        // Second moments: never negative once they were not. Scalars keep their
+        // bits and don't need the room.
+        bool isRounded = storageOf(cast<RankedTensorType>(argument.getType()),
+                                   storage) == storage;
+        if (isRounded && next != argument && !isa<BlockArgument>(next) &&
             isNonNegative(next, argument)) {
           rootArguments.insert(index);
           rootResults.insert(next);
@@ -133,7 +136,8 @@ private:
       auto user = UnrealizedConversionCastOp::create(builder, function.getLoc(),
                                                      type, argument);
       argument.replaceAllUsesExcept(user.getResult(0), user);
-      argument.setType(ScaledTensorType::get(type.getShape(), storage));
+      argument.setType(
+          ScaledTensorType::get(type.getShape(), storageOf(type, storage)));
       replaced.push_back(user);
       // State comes back as it left, so nothing but storage bounds it.
       if (rootArguments.contains(index)) {
@@ -149,7 +153,31 @@ private:
     }
   }
 
+  /// Says what rounding to nearest does to slow averages.
+  void remarkOnRounding(func::ReturnOp leave) {
+    SmallVector<Value> rounded;
+    for (auto [value, isState] :
+         llvm::zip_equal(leave.getOperands(), stateResults)) {
+      if (isState && !isa<BlockArgument>(value) &&
+          storageOf(cast<RankedTensorType>(value.getType()), storage) ==
+              storage) {
+        rounded.push_back(value);
+      }
+    }
+    if (rounded.empty() || roundingKey) {
+      return;
+    }
+    unsigned bits = storage.getFPMantissaWidth();
+    rounded.front().getDefiningOp()->emitRemark()
+        << rounded.size() << " donated tensor(s), this the first, are kept in "
+        << storage << " and rounded to nearest: updates of less than 2^-"
+        << bits
+        << " of an element are lost, and slow averages stand still; "
+           "state-rounding=stochastic keeps their mean";
+  }
+
   void returnValues(func::ReturnOp leave) {
+    remarkOnRounding(leave);
     ScalifyRewriter rewriter(leave, storage, values);
     for (OpOperand &operand : leave->getOpOperands()) {
       const ScalifiedValue value = values.lookup(operand.get());

@@ -29,6 +29,11 @@ RankedTensorType tensorOf(Value value) {
 
 } // namespace
 
+FloatType steelyard::storageOf(RankedTensorType type, FloatType storage) {
+  return type.getNumElements() == 1 ? Float32Type::get(type.getContext())
+                                    : storage;
+}
+
 ScalifyRewriter::ScalifyRewriter(Operation *op, FloatType storageType,
                                  ScalifiedValues &values)
     : b(op), loc(op->getLoc()), op(op), storageType(storageType),
@@ -44,7 +49,17 @@ bool ScalifyRewriter::isScaled(unsigned index) {
   return static_cast<bool>(value(index).scaled);
 }
 Value ScalifyRewriter::plain(unsigned index) { return value(index).plain; }
-Value ScalifyRewriter::scaled(unsigned index) { return value(index).scaled; }
+Value ScalifyRewriter::scaled(unsigned index) {
+  Value found = value(index).scaled;
+  auto type = cast<ScaledTensorType>(found.getType());
+  if (type.getElementType() == storageType) {
+    return found;
+  }
+  auto parts = UnpackOp::create(b, loc, found);
+  return pack(CastOp::create(b, loc, type.getDataType().clone(storageType),
+                             parts.getData()),
+              parts.getScales().front());
+}
 
 Value ScalifyRewriter::storage(unsigned index) {
   return UnpackOp::create(b, loc, value(index).scaled).getData();
@@ -61,10 +76,11 @@ Value ScalifyRewriter::widen(Value data) {
 }
 
 Value ScalifyRewriter::round(Value data) {
-  if (keepsWide) {
-    return data;
-  }
-  return CastOp::create(b, loc, tensorOf(data).clone(storageType), data);
+  RankedTensorType type = tensorOf(data);
+  type = type.clone(storageOf(type, storageType));
+  return keepsWide || tensorOf(data) == type
+             ? data
+             : CastOp::create(b, loc, type, data).getResult();
 }
 
 Value ScalifyRewriter::pack(Value data, Value exponent) {
@@ -168,13 +184,14 @@ void ScalifyRewriter::constantResult(unsigned index, DenseElementsAttr value) {
       exponent == kLeastExponent &&
       llvm::all_of(numbers, [](const APFloat &n) { return n.isZero(); });
   int32_t shift = exponent == kLeastExponent ? 0 : exponent;
+  FloatType element = value.isSplat() ? b.getF32Type() : storageType;
   for (APFloat &number : numbers) {
     bool loses;
     number = scalbn(number, -shift, APFloat::rmNearestTiesToEven);
-    number.convert(storageType.getFloatSemantics(),
-                   APFloat::rmNearestTiesToEven, &loses);
+    number.convert(element.getFloatSemantics(), APFloat::rmNearestTiesToEven,
+                   &loses);
   }
-  RankedTensorType type = tensorOf(op->getResult(0)).clone(storageType);
+  RankedTensorType type = tensorOf(op->getResult(0)).clone(element);
   auto data = DenseElementsAttr::get(
       type, value.isSplat() ? ArrayRef<APFloat>(numbers).take_front(1)
                             : ArrayRef<APFloat>(numbers));
@@ -224,9 +241,13 @@ ScalifiedValue ScalifyRewriter::square(Value scaled) {
 }
 
 Value ScalifyRewriter::round(Value data, const StateRounding &rounding) {
-  RankedTensorType type = tensorOf(data).clone(storageType);
   if (!rounding.key) {
-    return CastOp::create(b, loc, type, data);
+    return round(data);
+  }
+  RankedTensorType type = tensorOf(data);
+  type = type.clone(storageOf(type, storageType));
+  if (tensorOf(data) == type) {
+    return data;
   }
   Value bits =
       RandomBitsOp::create(b, loc, type.clone(b.getI32Type()), rounding.key,
@@ -238,7 +259,7 @@ Value ScalifyRewriter::round(Value data, const StateRounding &rounding) {
 Value ScalifyRewriter::keep(const ScalifiedValue &value,
                             const StateRounding &rounding) {
   auto type = cast<ScaledTensorType>(value.scaled.getType());
-  if (type.getElementType() == storageType) {
+  if (type.getElementType() == storageOf(type.getDataType(), storageType)) {
     return value.scaled;
   }
   auto parts = UnpackOp::create(b, loc, value.scaled);

@@ -18,6 +18,11 @@ struct ScalifiedValue {
   bool isZero = false;
 };
 
+/// The format that a tensor's data is kept in. Scalars take no room worth
+/// saving and hyperparameters are among them: 11 bits make 1 - β₂ᵗ of β₂ = .999
+/// wrong by a quarter, and a counter stops at 2,048. They stay float32.
+mlir::FloatType storageOf(mlir::RankedTensorType type, mlir::FloatType storage);
+
 /// How state is rounded to storage: to nearest without a key.
 struct StateRounding {
   mlir::Value key; ///< tensor<i64>, or null

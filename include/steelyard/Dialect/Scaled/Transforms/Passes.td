@@ -36,7 +36,9 @@ def Scalify : Pass<"scalify", "::mlir::ModuleOp"> {
 
     An operation without a rule is computed on real float32 values, with a remark that names it.
 
-    Numerics: the function computed is the same in exact arithmetic; every float result is rounded to storage.
+    Numerics: the function computed is the same in exact arithmetic; every float result is rounded to storage,
+    except tensors of one element, which stay float32, as do constants that repeat one number: they take no room, and
+    hyperparameters and counters are among them (β₂ = .999 is .99902 in float16).
     Real values are float32 inside: where a rule has to leave scaled form (exp, tanh and their like), magnitudes beyond float32's
     become infinite or zero.
 
@@ -48,7 +50,7 @@ def Scalify : Pass<"scalify", "::mlir::ModuleOp"> {
 
     `state-rounding=stochastic`: such state is rounded up with a probability equal to the fraction that rounding would
     drop, so that updates too small for storage still add up (an average with β₂ = .999 otherwise stops moving in
-    float16). The random bits are a function of a key (`scaled.random_bits`), which is state itself: the last argument and
+    float16; the root of v does so too, and a remark says it). The random bits are a function of a key (`scaled.random_bits`), which is state itself: the last argument and
     result, `seed` before the first call, one more in each.
   }];
   let options = [
