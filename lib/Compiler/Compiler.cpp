@@ -171,6 +171,10 @@ TensorSpec describe(Type type, DictionaryAttr attributes, StringRef fallback) {
     spec.name = state.str();
     spec.isRecipeState = true;
   }
+  if (auto tap = attributes.getAs<StringAttr>(kObservedName)) {
+    spec.name = tap.str();
+    spec.isObserved = true;
+  }
   if (auto initial = attributes.getAs<DenseElementsAttr>(kStepStateInitial)) {
     ArrayRef<char> raw = initial.getRawData();
     for (int64_t copies = initial.isSplat() ? tensor.getNumElements() : 1;
@@ -270,6 +274,7 @@ runtimeValues(const std::vector<TensorSpec> &specs) {
                       // is not written in place
     value.scale_of = spec.scaleOf;
     value.role = spec.isRecipeState          ? STEELYARD_VALUE_RECIPE_STATE
+                 : spec.isObserved           ? STEELYARD_VALUE_OBSERVED
                  : spec.aliasedArgument >= 0 ? STEELYARD_VALUE_STATE
                                              : STEELYARD_VALUE_USER;
     value.initial = spec.initial.empty() ? nullptr : spec.initial.data();

@@ -99,7 +99,8 @@ static Status copyValues(steelyard_executable &executable,
       return invalidArgument(what + " is the scale of no value");
     }
     if (value.role < STEELYARD_VALUE_USER ||
-        value.role > STEELYARD_VALUE_RECIPE_STATE) {
+        value.role > STEELYARD_VALUE_OBSERVED ||
+        (value.role == STEELYARD_VALUE_OBSERVED && !isResult)) {
       return invalidArgument(what + " has an unknown role");
     }
     if (!isResult && value.role == STEELYARD_VALUE_RECIPE_STATE &&

@@ -44,7 +44,7 @@ struct Quantize : steelyard::impl::QuantizeBase<Quantize> {
     }
     for (auto function : module.getOps<func::FuncOp>()) {
       if (!function.isExternal() &&
-          failed(quantize(function, *chosen, *values))) {
+          failed(quantize(function, *chosen, *values, observe))) {
         return signalPassFailure();
       }
     }
@@ -57,7 +57,7 @@ struct Quantize : steelyard::impl::QuantizeBase<Quantize> {
   }
 
   static LogicalResult quantize(func::FuncOp function, const Recipe &recipe,
-                                ArrayRef<int64_t> options) {
+                                ArrayRef<int64_t> options, bool observe) {
     OperandRoles roles(function);
     SmallVector<std::pair<Operation *, ContractionRoles>> work;
     WalkResult walked = function.walk([&](Operation *op) {
@@ -91,10 +91,14 @@ struct Quantize : steelyard::impl::QuantizeBase<Quantize> {
         Value value = op->getOperand(index);
         Value &known = quantized[{value, static_cast<int>(role)}];
         if (!known) {
+          std::string name =
+              llvm::formatv("{0}.{1}", quantized.size() - 1, stringify(role));
           known = recipe.quantize(
-              {builder, op->getLoc(), function, value, role,
-               llvm::formatv("{0}.{1}", quantized.size() - 1, stringify(role)),
-               options});
+              {builder, op->getLoc(), function, value, role, name, options});
+          if (observe) {
+            known =
+                scaled::ObserveOp::create(builder, op->getLoc(), known, name);
+          }
         }
         return known;
       };

@@ -192,6 +192,7 @@ NB_MODULE(_native, m) {
       .def_ro("user_element_type", &TensorSpec::userElementType)
       .def_ro("state_form", &TensorSpec::stateForm)
       .def_ro("is_recipe_state", &TensorSpec::isRecipeState)
+      .def_ro("is_observed", &TensorSpec::isObserved)
       .def_prop_ro("initial",
                    [](const TensorSpec &spec) {
                      return nb::bytes(spec.initial.data(), spec.initial.size());

@@ -36,6 +36,11 @@ class CompiledModule:
         self._recipe_state.replace(values)
 
     @property
+    def observed(self) -> dict[str, NDArray[Any]]:
+        """As ``steelyard.jit``'s: what the taps of the last call saw, by name."""
+        return dict(self._recipe_state.observed)
+
+    @property
     def remarks(self) -> list[Remark]:
         """What the passes said, in their order."""
         return list(self._compiled.remarks)

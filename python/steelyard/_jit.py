@@ -167,9 +167,12 @@ class _Compiled:
         arguments += [state.get(spec) for spec in self.arguments[position:]]
         buffers = call(self.executable, self.function, arguments)
         results: list[Any] = []
+        observed: dict[str, NDArray[Any]] = {}
         for index, result in enumerate(self.results):
             if result.is_recipe_state:
                 state.values[result.name] = buffers[index]
+            elif result.is_observed:
+                observed[result.name] = buffers[index]
             elif result.scale_of >= 0:
                 data = results[-1]
                 stored = self.results[result.scale_of]
@@ -177,6 +180,7 @@ class _Compiled:
                 results[-1] = ScaledArray(data, buffers[index], dtype, stored.state_form)
             else:
                 results.append(buffers[index])
+        state.observed = observed
         return results if self.out_tree is None else jax.tree_util.tree_unflatten(self.out_tree, results)
 
 
@@ -210,6 +214,15 @@ class CompiledFunction:
     @recipe_state.setter
     def recipe_state(self, values: Mapping[str, Any]) -> None:
         self._recipe_state.replace(values)
+
+    @property
+    def observed(self) -> dict[str, NDArray[Any]]:
+        """What the taps of the last call saw, by name.
+
+        Of ``Scalify(observe=True)``: for each quantised operand of a contraction its exponent, int32 of rank 0, -2**20
+        where it was zero; "0.activation" is the first operand of the first contraction. Empty without taps.
+        """
+        return dict(self._recipe_state.observed)
 
     def _get(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[_Compiled, list[Any]]:
         count = len(args)

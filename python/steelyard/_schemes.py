@@ -57,8 +57,11 @@ class Recipe(Scheme):
         object.__setattr__(self, "options", tuple(sorted(options.items())))
 
     def pipeline(self) -> str:
+        return self._quantize("")
+
+    def _quantize(self, more: str) -> str:
         options = ",".join(f"{name}={value}" for name, value in self.options)
-        return f"quantize{{recipe={self.name}{' options=' + options if options else ''}}}"
+        return f"quantize{{recipe={self.name}{' options=' + options if options else ''}{more}}}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,6 +86,9 @@ class Scalify(Scheme):
         ``recipe_state``.
     seed : int
         The first key; any of 64 bits.
+    observe : bool
+        Whether the compiled function also gives, as its ``observed``, the exponents with which it quantised the operands
+        of contractions.
 
     Raises
     ------
@@ -95,6 +101,7 @@ class Scalify(Scheme):
     state: str = "scaled"
     state_rounding: str = "nearest"
     seed: int = 0
+    observe: bool = False
 
     def __post_init__(self) -> None:
         _check("storage", self.storage, tuple(_STORAGE))
@@ -104,6 +111,9 @@ class Scalify(Scheme):
         _check("state_rounding", self.state_rounding, ("nearest", "stochastic"))
         if self.state_rounding == "stochastic" and self.state != "scaled":
             raise ValueError("Scalify: state_rounding='stochastic' rounds scaled state, and state is 'user'")
+        _check("observe", self.observe, (False, True))
+        if self.observe and self.matmul is None:
+            raise ValueError("Scalify: observe gives the exponents of quantised operands, and matmul is None")
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not -(2**63) <= self.seed < 2**63:
             raise ValueError(f"Scalify: seed is an integer of 64 bits, got {self.seed!r}")
 
@@ -111,7 +121,11 @@ class Scalify(Scheme):
         rounding = f" state-rounding=stochastic seed={self.seed}" if self.state_rounding == "stochastic" else ""
         passes = f"scalify{{storage={_STORAGE[self.storage]} state={self.state}{rounding}}}"
         recipe = Recipe("fp8-current") if self.matmul == "fp8" else self.matmul
-        return f"{passes},{recipe.pipeline()}" if isinstance(recipe, Recipe) else passes
+        if not isinstance(recipe, Recipe):
+            return passes
+        if not self.observe:
+            return f"{passes},{recipe.pipeline()}"
+        return f"{passes},{recipe._quantize(' observe=true')},observe-to-results"
 
 
 def _check(option: str, value: Any, allowed: tuple[object, ...], more: str = "") -> None:

@@ -81,6 +81,7 @@ class RecipeState:
 
     def __init__(self) -> None:
         self.values: dict[str, NDArray[Any]] = {}
+        self.observed: dict[str, NDArray[Any]] = {}  # what the taps of the last call saw
         self.lock = threading.Lock()
 
     def get(self, spec: Any) -> NDArray[Any]:

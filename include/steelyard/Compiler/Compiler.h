@@ -73,6 +73,8 @@ struct TensorSpec {
   /// Added by the compiler for a recipe or a rounding: an argument that starts
   /// at `initial` and is, in the next call, the result of its name.
   bool isRecipeState = false;
+  /// A result that a tap of this name sees, not the user's.
+  bool isObserved = false;
   /// Recipe state's arguments: bytes as they lie in a buffer.
   std::string initial;
   /// Bytes of the whole tensor.

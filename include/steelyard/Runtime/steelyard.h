@@ -234,8 +234,10 @@ enum {
   STEELYARD_VALUE_STATE =
       1, /* the user's donated state (parameters, moments) */
   STEELYARD_VALUE_RECIPE_STATE =
-      2 /* added by the compiler for a recipe (an amax history) or a rounding (a
-           random key): starts at `initial`, then is the result of its name */
+      2, /* added by the compiler for a recipe (an amax history) or a rounding
+            (a random key): starts at `initial`, then is the result of its name
+          */
+  STEELYARD_VALUE_OBSERVED = 3 /* a result: what the tap of its name saw */
 };
 
 /* One argument or result. */

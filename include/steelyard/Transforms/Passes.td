@@ -46,13 +46,15 @@ def Quantize : Pass<"quantize", "::mlir::ModuleOp"> {
 
     A recipe may keep state between steps, as `fp8-delayed` its histories: each becomes a last argument of the function, with
     its first value, and a last result (`steelyard.state`, `steelyard.initial`, `tf.aliasing_output`). An operand
-    of several contractions is quantised once for each role.
+    of several contractions is quantised once for each role. `observe=true` puts a `scaled.observe` on each, named
+    as its state would be ("0.activation", numbered in the order of the contractions); -observe-to-results returns what they see.
 
     Numerics: changes rounding: operands are rounded to the recipe's formats.
   }];
   let options = [
     Option<"recipe", "recipe", "std::string", "\"fp8-current\"", "Name of the recipe">,
-    ListOption<"recipeOptions", "options", "std::string", "The recipe's own options, name=value">
+    ListOption<"recipeOptions", "options", "std::string", "The recipe's own options, name=value">,
+    Option<"observe", "observe", "bool", "false", "Put a tap on every quantised operand, named NUMBER.ROLE">
   ];
   let dependentDialects = ["::mlir::scaled::ScaledDialect"];
 }

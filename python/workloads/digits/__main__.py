@@ -37,6 +37,29 @@ def folds(count: int) -> list[NDArray[np.int64]]:
     return np.array_split(np.random.default_rng(0).permutation(count), FOLDS)
 
 
+LAYERS = (1, 2, 3)
+PARAMETERS = [f"{kind}{layer}" for layer in LAYERS for kind in ("W", "b")]
+# Scaled tensors of the step, in groups: its state, then the operands of contractions as they are quantised.
+SCALED = {
+    "parameters, FP16": PARAMETERS,
+    "first moment m, FP16": PARAMETERS,
+    "root of the second moment, √v, FP16": PARAMETERS,
+    "activations, E4M3": ["x", "h1", "h2"],
+    "weights, E4M3": ["W1", "W2", "W3"],
+    "gradients of layers' outputs, E5M2": ["g3", "g2", "g1"],
+}
+
+
+def by_role(observed: dict[str, Any]) -> list[int]:
+    """Exponents of activations, weights and gradients, each in the order of the contractions that first read them."""
+    return [
+        int(exponent)
+        for role in ("activation", "weight", "gradient")
+        for name, exponent in observed.items()
+        if name.endswith(role)
+    ]
+
+
 class Run:
     """One training: accuracy on the test fold, losses, and the exponents of the state where it has them."""
 
@@ -52,19 +75,22 @@ class Run:
         m = jax.tree.map(np.zeros_like, parameters)
         v = jax.tree.map(np.zeros_like, parameters)
         t, factor = np.float32(0), np.float32(multiplier)
-        if hasattr(step, "recipe_state"):  # the same random bits whatever was run before
+        if isinstance(step, steelyard.CompiledFunction):  # the same random bits whatever was run before
             step.recipe_state = {"scalify.rounding_key": np.asarray(seed, np.int64)}
         self.losses: list[float] = []
-        self.exponents: list[list[int]] = []
+        self.exponents: dict[str, dict[str, list[int]]] = {title: {n: [] for n in names} for title, names in SCALED.items()}
         for _ in range(epochs):
             order = random.permutation(train)
             for start in range(0, len(order) - BATCH + 1, BATCH):
                 batch = order[start : start + BATCH]
                 parameters, m, v, t, value = step(parameters, m, v, t, x[batch], onehot[batch], factor)
                 self.losses.append(float(np.asarray(value, np.float64)) / multiplier)
-                state = jax.tree.leaves((parameters, m, v))
-                if isinstance(state[0], steelyard.ScaledArray):
-                    self.exponents.append([tensor.exponent for tensor in state])
+                if isinstance(step, steelyard.CompiledFunction):
+                    state = [tensor.exponent for tensor in jax.tree.leaves((parameters, m, v))]
+                    used = iter(state + by_role(step.observed))
+                    for tensors in self.exponents.values():
+                        for exponents in tensors.values():
+                            exponents.append(next(used))
         correct = model.predict(parameters, x[test]) == y[test]
         self.accuracy = 100 * float(np.mean(correct))
         self.final_loss = float(np.mean(self.losses[-10:]))
@@ -89,7 +115,7 @@ def main() -> int:
         "Scalify FP8/FP16": (
             steelyard.jit(
                 model.step,
-                scheme=steelyard.Scalify(matmul="fp8", state_rounding="stochastic"),
+                scheme=steelyard.Scalify(matmul="fp8", state_rounding="stochastic", observe=True),
                 donate_argnums=(0, 1, 2),
             ),
             np.float32,
@@ -138,6 +164,12 @@ def main() -> int:
     figures.losses(out / "losses.png", {name: runs[name][0].losses for name in runs})
     figures.exponents(out / "exponents.png", runs[ours][0].exponents)
     figures.multipliers(out / "multipliers.png", multipliers, sweep)
+    with (out / "exponents.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["group", "tensor", "step", "exponent"])
+        for group, tensors in runs[ours][0].exponents.items():
+            for tensor, exponents in tensors.items():
+                writer.writerows([group, tensor, index, exponent] for index, exponent in enumerate(exponents))
     with (out / "multipliers.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["scheme", "multiplier", *(f"accuracy, seed {seed}" for seed in seeds)])
@@ -151,7 +183,7 @@ def main() -> int:
             for (seed, fold), run in results.items():
                 writer.writerow([name, seed, fold, run.accuracy, run.final_loss])
     write_results(out / "results.json", pairs, difference, multipliers, sweep, stagnation)
-    print(f"written to {out}: results.json, two .csv, three .png")
+    print(f"written to {out}: results.json, three .csv, three .png")
     return 0
 
 

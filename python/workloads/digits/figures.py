@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib
 
@@ -36,20 +36,24 @@ def losses(path: pathlib.Path, curves: dict[str, Sequence[float]]) -> None:
     plt.close(figure)
 
 
-def exponents(path: pathlib.Path, history: Sequence[Sequence[int]]) -> None:
-    """One line a tensor; tensors that are zero (exponent -2^20) are left out until they are not."""
-    values = np.asarray(history, float)
-    values[values < -1000] = np.nan
-    figure, axes = plt.subplots(1, 3, figsize=(11, 4), sharex=True, layout="constrained")
-    names = [f"{kind}{layer}" for layer in (1, 2, 3) for kind in ("W", "b")]
-    for panel, title in enumerate(("parameters", "first moment m", "root of the second moment, √v")):
-        for index, name in enumerate(names):
-            axes[panel].step(np.arange(len(values)), values[:, 6 * panel + index], label=name, lw=1.2)
-        axes[panel].set(title=title, xlabel="step")
-        axes[panel].yaxis.set_major_locator(MaxNLocator(integer=True))
-        axes[panel].grid(alpha=0.3)
-    axes[0].set_ylabel("scale exponent e (value = data × 2$^e$)")
-    axes[0].legend(frameon=False, ncols=3, fontsize="small")
+def exponents(path: pathlib.Path, history: Mapping[str, Mapping[str, Sequence[int]]]) -> None:
+    """A panel a group of tensors, one line a tensor; while one is zero (exponent -2^20) it has no line."""
+    figure, grid = plt.subplots(2, 3, figsize=(12, 7), sharex=True, layout="constrained")
+    for axes, (title, tensors) in zip(grid.flat, history.items(), strict=True):
+        for name, exponents in tensors.items():
+            values = np.asarray(exponents, float)
+            values[values < -1000] = np.nan
+            axes.step(np.arange(len(values)), values, label=name, lw=1.2)
+        axes.set_title(title)
+        low, high = axes.get_ylim()
+        axes.set_ylim(min(low, (low + high) / 2 - 1.5), max(high, (low + high) / 2 + 1.5))
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.3)
+        axes.legend(frameon=False, ncols=3, fontsize="small")
+    for axes in grid[:, 0]:
+        axes.set_ylabel("scale exponent e (value = data × 2$^e$)")
+    for axes in grid[1]:
+        axes.set_xlabel("step")
     figure.savefig(path, dpi=130)
     plt.close(figure)
 

@@ -302,7 +302,13 @@ static void testDescriptions() {
                   }),
                   "aliases 0");
   EXPECT_CONTAINS(create([](V &a, V &, F &) { a.scale_of = 0; }), "scale");
-  EXPECT_CONTAINS(create([](V &a, V &, F &) { a.role = 3; }), "role");
+  EXPECT_CONTAINS(create([](V &a, V &, F &) { a.role = 4; }), "role");
+  EXPECT_CONTAINS(
+      create([](V &a, V &, F &) { a.role = STEELYARD_VALUE_OBSERVED; }),
+      "role");
+  EXPECT(create([](V &, V &r, F &) {
+           r.role = STEELYARD_VALUE_OBSERVED;
+         }).empty());
   EXPECT_CONTAINS(
       create([](V &a, V &, F &) { a.role = STEELYARD_VALUE_RECIPE_STATE; }),
       "initial value");

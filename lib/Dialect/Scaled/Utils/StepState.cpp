@@ -10,6 +10,16 @@ using namespace mlir;
 
 static constexpr llvm::StringLiteral kAlias = "tf.aliasing_output";
 
+static void addResult(func::FuncOp function, NamedAttribute name, Value value) {
+  LogicalResult inserted =
+      function.insertResult(function.getNumResults(), value.getType(),
+                            DictionaryAttr::get(function.getContext(), {name}));
+  assert(succeeded(inserted) && "a function's own type can grow");
+  (void)inserted;
+  Operation *leave = function.getBody().front().getTerminator();
+  leave->insertOperands(leave->getNumOperands(), value);
+}
+
 BlockArgument steelyard::addStepState(func::FuncOp function, StringRef name,
                                       DenseElementsAttr initial) {
   Builder builder(function.getContext());
@@ -23,13 +33,9 @@ BlockArgument steelyard::addStepState(func::FuncOp function, StringRef name,
   LogicalResult inserted = function.insertArgument(
       argument, initial.getType(), argumentAttributes, function.getLoc());
   assert(succeeded(inserted) && "a function's own type can grow");
-  inserted = function.insertResult(result, initial.getType(),
-                                   builder.getDictionaryAttr(named));
-  assert(succeeded(inserted) && "a function's own type can grow");
   (void)inserted;
   BlockArgument state = function.getArgument(argument);
-  Operation *leave = function.getBody().front().getTerminator();
-  leave->insertOperands(leave->getNumOperands(), state);
+  addResult(function, named, state);
   return state;
 }
 
@@ -38,4 +44,12 @@ void steelyard::setNextStepState(BlockArgument state, Value next) {
   auto alias =
       function.getArgAttrOfType<IntegerAttr>(state.getArgNumber(), kAlias);
   state.getOwner()->getTerminator()->setOperand(alias.getInt(), next);
+}
+
+void steelyard::addObservedResult(func::FuncOp function, StringRef name,
+                                  Value value) {
+  Builder builder(function.getContext());
+  addResult(function,
+            builder.getNamedAttr(kObservedName, builder.getStringAttr(name)),
+            value);
 }

@@ -82,6 +82,24 @@ def FuseCasts : Pass<"fuse-casts"> {
   }];
 }
 
+def ObserveToResults : Pass<"observe-to-results", "::mlir::ModuleOp"> {
+  let summary = "returns what the taps of a function see";
+  let description = [{
+    Each `scaled.observe` in a function's own block becomes one more result, `steelyard.observed` its tap's name: of a
+    scaled tensor the exponent, of another tensor the tensor. Without this pass taps are identities.
+
+    ```mlir
+    %o = scaled.observe %q "0.activation" : !scaled.tensor<4x8xf8E4M3FN, exp>
+    // becomes
+    %d, %e = scaled.unpack %q : <4x8xf8E4M3FN, exp> -> tensor<4x8xf8E4M3FN>, tensor<i32>
+    return ..., %e : ..., tensor<i32>
+    ```
+
+    Numerics: bit for bit.
+  }];
+  let dependentDialects = ["::mlir::scaled::ScaledDialect"];
+}
+
 def ScaledToPairs : Pass<"scaled-to-pairs", "::mlir::ModuleOp"> {
   let summary = "splits every scaled tensor into its data and its exponent";
   let description = [{

@@ -10,6 +10,9 @@
 // `tf.aliasing_output`. The executable's metadata names them
 // (STEELYARD_VALUE_RECIPE_STATE); who calls passes them along.
 //
+// What a tap of the step sees is one more result, `steelyard.observed` its name
+// (STEELYARD_VALUE_OBSERVED).
+//
 //===----------------------------------------------------------------------===//
 #ifndef STEELYARD_DIALECT_SCALED_UTILS_STEPSTATE_H
 #define STEELYARD_DIALECT_SCALED_UTILS_STEPSTATE_H
@@ -20,7 +23,8 @@
 namespace steelyard {
 
 inline constexpr llvm::StringLiteral kStepStateName = "steelyard.state",
-                                     kStepStateInitial = "steelyard.initial";
+                                     kStepStateInitial = "steelyard.initial",
+                                     kObservedName = "steelyard.observed";
 
 /// Adds a last argument of `initial`'s type and a last result, which is the
 /// argument itself until `setNextStepState`. The function has one block.
@@ -31,6 +35,10 @@ mlir::BlockArgument addStepState(mlir::func::FuncOp function,
 
 /// What the state is in the next call: a value of its type.
 void setNextStepState(mlir::BlockArgument state, mlir::Value next);
+
+/// Adds a last result: what the tap `name` sees. The function has one block.
+void addObservedResult(mlir::func::FuncOp function, llvm::StringRef name,
+                       mlir::Value value);
 
 } // namespace steelyard
 
