@@ -78,12 +78,12 @@ class Scalify(Scheme):
         How operands of contractions are quantised. "fp8": ``Recipe("fp8-current")``. None: they stay in ``storage``.
     state : {"scaled", "user"}
         Whether donated arguments stay (data, exponent) between calls or keep the user's type.
-    state_rounding : {"nearest", "stochastic"}
-        How scaled state is rounded to ``storage``. "nearest" is repeatable and loses updates of less than half a unit
-        in the last place: Adam's second moment with β₂ = 0.999 stands still in float16. "stochastic": up with a
-        probability equal to the fraction that is dropped, so that such updates add up; what training should use.
-        The key of its random bits, ``seed`` at the first call and one more in each, is the compiled function's
-        ``recipe_state``.
+    state_rounding : {"stochastic", "nearest"}
+        How scaled state is rounded to ``storage``. "stochastic": up with a probability equal to the fraction that is
+        dropped, so that small updates add up. The key of its random bits, ``seed`` at the first call and one more in
+        each, is the compiled function's ``recipe_state``; with the same key a call gives the same bits. "nearest" needs
+        no key and loses updates of less than half a unit in the last place: Adam's second moment with β₂ = 0.999 stands
+        still in float16.
     seed : int
         The first key; any of 64 bits.
     observe : bool
@@ -99,7 +99,7 @@ class Scalify(Scheme):
     storage: str = "float16"
     matmul: Recipe | str | None = "fp8"
     state: str = "scaled"
-    state_rounding: str = "nearest"
+    state_rounding: str = "stochastic"
     seed: int = 0
     observe: bool = False
 
@@ -109,8 +109,6 @@ class Scalify(Scheme):
             _check("matmul", self.matmul, ("fp8", None), ", or a steelyard.Recipe")
         _check("state", self.state, ("scaled", "user"))
         _check("state_rounding", self.state_rounding, ("nearest", "stochastic"))
-        if self.state_rounding == "stochastic" and self.state != "scaled":
-            raise ValueError("Scalify: state_rounding='stochastic' rounds scaled state, and state is 'user'")
         _check("observe", self.observe, (False, True))
         if self.observe and self.matmul is None:
             raise ValueError("Scalify: observe gives the exponents of quantised operands, and matmul is None")
@@ -118,7 +116,8 @@ class Scalify(Scheme):
             raise ValueError(f"Scalify: seed is an integer of 64 bits, got {self.seed!r}")
 
     def pipeline(self) -> str:
-        rounding = f" state-rounding=stochastic seed={self.seed}" if self.state_rounding == "stochastic" else ""
+        is_stochastic = self.state == "scaled" and self.state_rounding == "stochastic"
+        rounding = f" state-rounding=stochastic seed={self.seed}" if is_stochastic else ""
         passes = f"scalify{{storage={_STORAGE[self.storage]} state={self.state}{rounding}}}"
         recipe = Recipe("fp8-current") if self.matmul == "fp8" else self.matmul
         if not isinstance(recipe, Recipe):

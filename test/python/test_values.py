@@ -142,6 +142,7 @@ def test_a_counter_of_state_stays_float32() -> None:
     for _ in range(40):
         t, product, _ = count(t, product, np.ones(3, np.float32))
     assert isinstance(t, steelyard.ScaledArray) and t.data.dtype == np.float32
+    assert count.recipe_state == {}  # nothing is rounded
     assert float(np.asarray(t)) == 2080
     np.testing.assert_allclose(np.asarray(product), 0.9995**40, rtol=1e-5)
 

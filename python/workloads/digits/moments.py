@@ -43,7 +43,7 @@ def study() -> dict[str, float]:
     lies in the same binade and makes steps half as large, so it stops too: what it saves is range. Rounding with
     probability equal to the fraction keeps the average right.
     """
-    nearest = steelyard.Scalify(matmul=None)
+    nearest = steelyard.Scalify(matmul=None, state_rounding="nearest")
     stochastic = steelyard.Scalify(matmul=None, state_rounding="stochastic")
     return {
         "exact": TARGET - (TARGET - START) * BETA2**STEPS,

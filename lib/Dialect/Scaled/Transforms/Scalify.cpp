@@ -51,7 +51,10 @@ public:
     SmallVector<Operation *> operations =
         llvm::map_to_vector(block, [](Operation &op) { return &op; });
     findState();
-    if (options.seed && !stateArguments.empty()) {
+    bool rounds = llvm::any_of(stateArguments, [&](unsigned index) {
+      return isRounded(function.getArgumentTypes()[index]);
+    });
+    if (options.seed && rounds) {
       addRoundingKey();
     }
     enterArguments(block, operations.front());
@@ -77,6 +80,10 @@ public:
   }
 
 private:
+  bool isRounded(Type type) const {
+    return storageOf(cast<RankedTensorType>(type), storage) == storage;
+  }
+
   void findState() {
     stateResults.assign(function.getNumResults(), false);
     for (unsigned index = 0;
@@ -97,10 +104,8 @@ private:
         BlockArgument argument = function.getArgument(index);
         // Second moments: never negative once they were not. Scalars keep their
         // bits and don't need the room.
-        bool isRounded = storageOf(cast<RankedTensorType>(argument.getType()),
-                                   storage) == storage;
-        if (isRounded && next != argument && !isa<BlockArgument>(next) &&
-            isNonNegative(next, argument)) {
+        if (isRounded(argument.getType()) && next != argument &&
+            !isa<BlockArgument>(next) && isNonNegative(next, argument)) {
           rootArguments.insert(index);
           rootResults.insert(next);
         }
@@ -158,9 +163,7 @@ private:
     SmallVector<Value> rounded;
     for (auto [value, isState] :
          llvm::zip_equal(leave.getOperands(), stateResults)) {
-      if (isState && !isa<BlockArgument>(value) &&
-          storageOf(cast<RankedTensorType>(value.getType()), storage) ==
-              storage) {
+      if (isState && !isa<BlockArgument>(value) && isRounded(value.getType())) {
         rounded.push_back(value);
       }
     }
