@@ -27,6 +27,15 @@
 
 using namespace llvm;
 
+// What code generators call for half-precision conversions that the processor
+// has no instruction for; the compiler's own library has them, a process's
+// symbols need not.
+extern "C" {
+_Float16 truncateFloat(float) __asm__("__truncsfhf2");
+_Float16 truncateDouble(double) __asm__("__truncdfhf2");
+float extendHalf(_Float16) __asm__("__extendhfsf2");
+}
+
 static void initializeTargets() {
   static std::once_flag once;
   std::call_once(once, [] {
@@ -154,6 +163,9 @@ steelyard::loadObject(std::unique_ptr<MemoryBuffer> object) {
   define("steelyard_check_eq", &steelyard_check_eq);
   define("steelyard_check_close", &steelyard_check_close);
   define("steelyard_check_almost_eq", &steelyard_check_almost_eq);
+  define("__truncsfhf2", &truncateFloat);
+  define("__truncdfhf2", &truncateDouble);
+  define("__extendhfsf2", &extendHalf);
   if (Error error = library.define(orc::absoluteSymbols(std::move(symbols)))) {
     return std::move(error);
   }

@@ -111,16 +111,23 @@ def _tensor(shape: tuple[int, ...], element: str) -> str:
     return "tensor<" + "".join(f"{size}x" for size in shape) + element + ">"
 
 
+def _wide(user: str) -> str:
+    """What values of the user's type are computed with between the two forms."""
+    return "f64" if user == "f64" else "f32"
+
+
 @functools.lru_cache(maxsize=1024)
 def _packer(shape: tuple[int, ...], user: str, storage: str, form: str) -> Any:
     root = "%v = stablehlo.sqrt %w" if form == "root" else "%v = stablehlo.convert %w"
-    source, wide, narrow = _tensor(shape, user), _tensor(shape, "f32"), _tensor(shape, storage)
+    source, wide, narrow = _tensor(shape, user), _tensor(shape, _wide(user)), _tensor(shape, storage)
+    single = _tensor(shape, "f32")
     return compile_text(f"""func.func @main(%x: {source}) -> ({narrow}, tensor<i32>) {{
       %w = stablehlo.convert %x : ({source}) -> {wide}
       %zero = scaled.constant_exponent 0 : tensor<i32>
       {root} : {wide}
       %n, %e = scaled.normalize %v, %zero : {wide}
-      %d = scaled.cast %n : {wide} -> {narrow}
+      %s = stablehlo.convert %n : ({wide}) -> {single}
+      %d = scaled.cast %s : {single} -> {narrow}
       return %d, %e : {narrow}, tensor<i32>
     }}""")
 
@@ -128,7 +135,7 @@ def _packer(shape: tuple[int, ...], user: str, storage: str, form: str) -> Any:
 @functools.lru_cache(maxsize=1024)
 def _unpacker(shape: tuple[int, ...], user: str, storage: str, form: str) -> Any:
     factor = "%r" if form == "root" else "%one"
-    source, wide, result = _tensor(shape, storage), _tensor(shape, "f32"), _tensor(shape, user)
+    source, wide, result = _tensor(shape, storage), _tensor(shape, _wide(user)), _tensor(shape, user)
     return compile_text(f"""func.func @main(%d: {source}, %e: tensor<i32>) -> {result} {{
       %w = stablehlo.convert %d : ({source}) -> {wide}
       %r = scaled.rescale %w, %e : {wide}, tensor<i32>

@@ -23,10 +23,18 @@ def test_for_the_list(outcome: str) -> None:
     assert outcome == "passes" or "STEELYARD_EXPECTED_FAILURES" not in os.environ
 
 
-def _run(command: list[str], lines: str, folder: pathlib.Path) -> subprocess.CompletedProcess[str]:
-    listed = folder / "expected-failures.txt"
+@pytest.mark.parametrize("outcome", ["passes", "skips"])
+def test_for_the_skips(outcome: str) -> None:
+    if outcome == "skips" and "STEELYARD_EXPECTED_SKIPS" in os.environ:
+        pytest.skip("it is told to")
+
+
+def _run(
+    command: list[str], lines: str, folder: pathlib.Path, variable: str = "STEELYARD_EXPECTED_FAILURES"
+) -> subprocess.CompletedProcess[str]:
+    listed = folder / "expectations.txt"
     listed.write_text(lines)
-    environment = {**os.environ, "STEELYARD_EXPECTED_FAILURES": str(listed)}
+    environment = {**os.environ, variable: str(listed)}
     return subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
 
 
@@ -60,5 +68,23 @@ def test_pytest(lines: str, arguments: list[str], status: int, message: str, tmp
 def test_lit(lines: str, status: int, message: str, tmp_path: pathlib.Path) -> None:
     lit = pathlib.Path(sys.executable).with_name("lit")
     done = _run([str(lit), "-v", str(BUILD / "test" / "Execute" / "checks.mlir")], lines, tmp_path)
+    assert done.returncode == status, done.stdout + done.stderr
+    assert message in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("lines", "status", "message"),
+    [
+        ("python/test_expectations.py -- it is told", 0, "1 passed, 1 skipped"),
+        ("python/test_expectations.py -- it is not told", 1, "does not list it: it is told to"),
+        ("python/test_jit.py -- it is told", 1, "does not list it"),
+        ("", 1, "1 failed, 1 passed"),
+        ("python/test_expectations.py", 4, "no reason is given"),
+        ("python/test_gone.py -- it is told", 4, "there is no file"),
+    ],
+)
+def test_skips(lines: str, status: int, message: str, tmp_path: pathlib.Path) -> None:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "for_the_skips"]
+    done = _run([*command, "test/python/test_expectations.py"], lines, tmp_path, "STEELYARD_EXPECTED_SKIPS")
     assert done.returncode == status, done.stdout + done.stderr
     assert message in done.stdout + done.stderr

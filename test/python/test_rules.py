@@ -204,8 +204,7 @@ RULES: dict[str, list[Rule]] = {
         ),
     ],
     "stablehlo.convert": [
-        # Results leave the function through float32, whatever their type.
-        Rule(x("%r = stablehlo.convert %a : (X) -> tensor<8xf64>"), lambda a: a, result="8xf64", real=True),
+        Rule(x("%r = stablehlo.convert %a : (X) -> tensor<8xf64>"), lambda a: a, result="8xf64"),
         Rule(x("%r = stablehlo.convert %a : (X) -> tensor<8xi32>"), to_int, result="8xi32", real=True),
         Rule("%r = stablehlo.convert %a : (tensor<8xi32>) -> tensor<8xf32>", lambda a: a, types=("8xi32",)),
     ],

@@ -116,6 +116,21 @@ def test_scalify_float16_adam() -> None:
     rounding(adam, arguments, jax.tree.leaves(compiled(*arguments)))
 
 
+@pytest.mark.parametrize("state", ["scaled", "user"])
+def test_float64_beyond_float32(state: str) -> None:
+    with jax.enable_x64(True):
+        step = steelyard.jit(
+            lambda v, x: (v + x, 2 * x), scheme=steelyard.Scalify(matmul=None, state=state), donate_argnums=0
+        )
+        x = np.array([1e300, -3e299, 2.5e298])
+        v: Any = np.array([1e-200, 3e300, 0])
+        for _ in range(2):
+            v, doubled = step(v, x)
+        np.testing.assert_allclose(np.asarray(v), [2e300, 2.4e300, 5e298], rtol=2**-9)
+        np.testing.assert_allclose(doubled, 2 * x, rtol=2**-10)
+        assert np.asarray(v).dtype == doubled.dtype == np.float64
+
+
 def test_scalars_stay_float32() -> None:
     """Adam's bias correction at t = 1: β₂ in 11 bits would make it wrong by a quarter."""
     correction = steelyard.jit(lambda t: 1 - 0.999**t, scheme=steelyard.Scalify())

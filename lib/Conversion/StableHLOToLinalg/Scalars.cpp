@@ -206,40 +206,40 @@ Value binary(Scalar s, ValueRange v) {
   return Op::create(s.b, s.loc, v[0], v[1]);
 }
 
+/// Where the correction by u of a function of x is no number: infinity for an
+/// infinite u, x itself where u is 1.
+Value withLimits(Scalar s, Value x, Value u, Value corrected) {
+  auto isU = [&](double value) {
+    return s.cmpf(arith::CmpFPredicate::OEQ, u, s.real(u.getType(), value));
+  };
+  return s.select(isU(1.0), x, s.select(isU(HUGE_VAL), u, corrected));
+}
+
 /// e^x - 1 without the cancellation near 0: with u = e^x rounded,
 /// (u - 1) x / log(u) (W. Kahan; N. Higham, Accuracy and Stability of Numerical
 /// Algorithms, 2nd ed., section 1.14.1). LLVM's own expansion of math.expm1
 /// cancels, and so does that of math.log1p.
 Value exponentialMinusOne(Scalar s, Value x) {
-  Type type = x.getType();
-  Value one = s.real(type, 1.0), minusOne = s.real(type, -1.0);
+  Value one = s.real(x.getType(), 1.0), minusOne = s.real(x.getType(), -1.0);
   Value u = math::ExpOp::create(s.b, s.loc, x);
   Value difference = arith::SubFOp::create(s.b, s.loc, u, one);
   Value log = math::LogOp::create(s.b, s.loc, u);
   Value result = arith::MulFOp::create(
       s.b, s.loc, difference, arith::DivFOp::create(s.b, s.loc, x, log));
-  auto is = [&](Value value, Value other) {
-    return s.cmpf(arith::CmpFPredicate::OEQ, value, other);
-  };
-  result = s.select(is(u, s.real(type, HUGE_VAL)), u, result);
-  result = s.select(is(difference, minusOne), minusOne, result);
-  return s.select(is(u, one), x, result);
+  result = s.select(s.cmpf(arith::CmpFPredicate::OEQ, difference, minusOne),
+                    minusOne, result);
+  return withLimits(s, x, u, result);
 }
 
 /// log(1 + x) likewise: with u = 1 + x rounded, log(u) x / (u - 1).
 Value logPlusOne(Scalar s, Value x) {
-  Type type = x.getType();
-  Value one = s.real(type, 1.0);
+  Value one = s.real(x.getType(), 1.0);
   Value u = arith::AddFOp::create(s.b, s.loc, one, x);
   Value difference = arith::SubFOp::create(s.b, s.loc, u, one);
   Value log = math::LogOp::create(s.b, s.loc, u);
   Value result = arith::MulFOp::create(
       s.b, s.loc, log, arith::DivFOp::create(s.b, s.loc, x, difference));
-  auto is = [&](Value value, Value other) {
-    return s.cmpf(arith::CmpFPredicate::OEQ, value, other);
-  };
-  result = s.select(is(u, s.real(type, HUGE_VAL)), u, result);
-  return s.select(is(u, one), x, result);
+  return withLimits(s, x, u, result);
 }
 
 Value floatOp(Scalar s, Operation *op, ValueRange v) {

@@ -208,9 +208,12 @@ void ScalifyRewriter::plainResult(unsigned index, Value value) {
 }
 
 ScalifiedValue ScalifyRewriter::enter(Value value) {
-  Value wide = widen(value);
-  auto normalized = NormalizeOp::create(b, loc, wide, constant(0));
-  return {pack(round(normalized.getResult()), normalized.getResultExponent()),
+  // Float64 reaches beyond float32 until its magnitude is in the exponent.
+  bool isDouble = tensorOf(value).getElementType().isF64();
+  auto normalized =
+      NormalizeOp::create(b, loc, isDouble ? value : widen(value), constant(0));
+  return {pack(round(widen(normalized.getResult())),
+               normalized.getResultExponent()),
           {},
           AmaxRange::normalized(),
           tensorOf(value).getNumElements() == 1,
@@ -220,8 +223,11 @@ ScalifiedValue ScalifyRewriter::enter(Value value) {
 Value ScalifyRewriter::leave(const ScalifiedValue &value,
                              RankedTensorType type) {
   auto parts = UnpackOp::create(b, loc, value.scaled);
-  Value real =
-      move(widen(parts.getData()), parts.getScales().front(), constant(0));
+  Value data = type.getElementType().isF64()
+                   ? stablehlo::ConvertOp::create(b, loc, type, parts.getData())
+                         .getResult()
+                   : widen(parts.getData());
+  Value real = move(data, parts.getScales().front(), constant(0));
   return tensorOf(real) == type
              ? real
              : stablehlo::ConvertOp::create(b, loc, type, real).getResult();
