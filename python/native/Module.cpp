@@ -150,9 +150,26 @@ compileText(const std::string &text, const std::string &scheme,
   return result.executable;
 }
 
+/// Where the elements of C-contiguous NumPy arrays lie.
+std::vector<void *> addresses(const nb::list &arrays) {
+  std::vector<void *> pointers;
+  pointers.reserve(arrays.size());
+  for (nb::handle array : arrays) {
+    Py_buffer view;
+    if (PyObject_GetBuffer(array.ptr(), &view, PyBUF_SIMPLE) != 0) {
+      throw nb::python_error();
+    }
+    pointers.push_back(view.buf);
+    PyBuffer_Release(&view);
+  }
+  return pointers;
+}
+
+/// The caller holds the arrays, of the function's types and shapes.
 void run(const Executable &executable, size_t index, Context &context,
-         const std::vector<uintptr_t> &arguments,
-         const std::vector<uintptr_t> &results) {
+         const nb::list &argumentArrays, const nb::list &resultArrays) {
+  std::vector<void *> arguments = addresses(argumentArrays),
+                      results = addresses(resultArrays);
   if (index >= executable.functions().size() ||
       arguments.size() != executable.functions()[index].arguments.size() ||
       results.size() != executable.functions()[index].results.size()) {
@@ -164,9 +181,7 @@ void run(const Executable &executable, size_t index, Context &context,
     nb::gil_scoped_release released;
     CancelOnInterrupt cancel(context.get());
     error =
-        executable.run(index, context.get(),
-                       reinterpret_cast<const void *const *>(arguments.data()),
-                       reinterpret_cast<void *const *>(results.data()));
+        executable.run(index, context.get(), arguments.data(), results.data());
     interrupted = cancel.stop();
   }
   if (interrupted) {

@@ -46,9 +46,9 @@ class CompiledModule:
         return list(self._compiled.remarks)
 
     def __call__(self, *arrays: Any) -> list[Any]:
-        expected = [spec for spec in self._compiled.arguments if spec.scale_of < 0 and not spec.is_recipe_state]
-        if len(arrays) != len(expected):
-            raise RunError(f"the function takes {len(expected)} arrays, got {len(arrays)}")
+        expected = len(self._compiled.user_arguments)
+        if len(arrays) != expected:
+            raise RunError(f"the function takes {expected} arrays, got {len(arrays)}")
         leaves = [array if isinstance(array, ScaledArray) else np.require(array, None, ("C", "A")) for array in arrays]
         results: list[Any] = self._compiled(leaves, self._recipe_state)
         return results

@@ -18,38 +18,62 @@ from numpy.typing import NDArray
 
 from steelyard._errors import CompileError, SteelyardError
 from steelyard._explain import Remark, source_line
-from steelyard._runtime import DTYPES, ELEMENT_TYPES, call, compile_text
+from steelyard._runtime import DTYPES, ELEMENT_TYPES, Function, compile_text
 from steelyard._schemes import Scheme
 from steelyard._state import RecipeState, ScaledArray, pack
 
 
-def _leaf(value: Any, path: str) -> Any:
+_PYTHON_NUMBERS = frozenset((bool, int, float, complex))
+
+
+@functools.lru_cache(maxsize=256)
+def _traced_as(dtype: np.dtype[Any], is_x64: bool) -> np.dtype[Any] | None:
+    """The type that JAX traces an array of this type as; None where the compiler does not know it."""
+    native = dtype.newbyteorder("=")
+    if native not in ELEMENT_TYPES and native.kind != "c":
+        return None
+    return jax.dtypes.canonicalize_dtype(native)
+
+
+def _leaf(value: Any) -> Any:
     """An array of a type and layout that compiled code reads, or a ScaledArray; no copy where it is one already."""
     if isinstance(value, ScaledArray):
         return value
-    array = _array(value, path)
-    native = array.dtype.newbyteorder("=")
-    if native not in ELEMENT_TYPES and native.kind != "c":
-        raise TypeError(f"argument {path} has dtype {array.dtype}, which the compiler does not know")
+    array = value if isinstance(value, np.ndarray) else _array(value)
+    config: Any = jax.config
     # JAX traces 64-bit types as 32-bit ones unless jax_enable_x64 is set: the data have to follow.
-    return np.require(array, jax.dtypes.canonicalize_dtype(native), ("C", "A"))
+    dtype = _traced_as(array.dtype, config.jax_enable_x64)
+    if dtype is None:
+        raise TypeError(f"has dtype {array.dtype}, which the compiler does not know")
+    flags = array.flags
+    if array.dtype == dtype and flags.c_contiguous and flags.aligned:
+        return array
+    return np.require(array, dtype, ("C", "A"))
 
 
-def _array(value: Any, path: str) -> NDArray[Any]:
-    if isinstance(value, np.ndarray):
-        return value
-    if isinstance(value, bool | int | float | complex):
+def _array(value: Any) -> NDArray[Any]:
+    if type(value) in _PYTHON_NUMBERS:
         return np.asarray(value, jnp.result_type(value))
     if isinstance(value, jax.core.Tracer):
         raise SteelyardError(
-            f"argument {path} is traced by JAX: a function compiled by steelyard.jit is called with arrays, "
+            "is traced by JAX: a function compiled by steelyard.jit is called with arrays, "
             "not from inside of jax.jit, jax.grad or jax.vmap"
         )
     if hasattr(value, "__array__"):
         return np.asarray(value)
     if hasattr(value, "__dlpack__"):
         return np.from_dlpack(value)
-    raise TypeError(f"argument {path} is a {type(value).__name__}; arrays, numbers and pytrees of them are accepted")
+    raise TypeError(f"is a {type(value).__name__}; arrays, numbers and pytrees of them are accepted")
+
+
+def _at_argument(error: Exception, arguments: Any) -> Exception:
+    """The error of the first leaf that can't be read, with its path."""
+    for path, value in jax.tree_util.tree_flatten_with_path(arguments)[0]:
+        try:
+            _leaf(value)
+        except (SteelyardError, TypeError) as raised:
+            return type(raised)(f"argument {jax.tree_util.keystr(path)} {raised}")
+    return error
 
 
 _DEEPEST_LOCATION = 32
@@ -115,6 +139,20 @@ _BY_POSITION = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_
 _abstract: Any = jax.ShapeDtypeStruct  # JAX leaves its constructor untyped
 
 
+class _Result:
+    """What becomes of a result of compiled code."""
+
+    def __init__(self, spec: Any, results: Sequence[Any]) -> None:
+        self.name: str = spec.name
+        self.is_recipe_state: bool = spec.is_recipe_state
+        self.is_observed: bool = spec.is_observed
+        # An exponent, which follows its data: the user's type and the form of the pair.
+        self.scaled: tuple[np.dtype[Any], str] | None = None
+        if spec.scale_of >= 0:
+            data = results[spec.scale_of]
+            self.scaled = DTYPES[data.user_element_type], data.state_form
+
+
 class _Compiled:
     """One function for one set of shapes."""
 
@@ -130,56 +168,55 @@ class _Compiled:
                 self.remarks.append(Remark(message, location))
 
         try:
-            self.executable = compile_text(self.text, scheme.pipeline() if scheme else "", keep, name)
+            executable = compile_text(self.text, scheme.pipeline() if scheme else "", keep, name)
         except CompileError as error:
             raise CompileError(_with_source_line(str(error), self.text, name)) from None
-        names = [f.name for f in self.executable.functions]
+        names = [f.name for f in executable.functions]
         if function not in names:
             raise CompileError(f"the module has no public function {function!r}; it has {', '.join(names) or 'none'}")
-        self.function = names.index(function)
-        spec = self.executable.functions[self.function]
-        self.arguments = spec.arguments
-        self.results = spec.results
-        self.has_recipe_state = any(argument.is_recipe_state for argument in spec.arguments)
+        self.function = Function(executable, names.index(function))
+        arguments = self.function.arguments
+        self._recipe_state = [argument for argument in arguments if argument.is_recipe_state]
+        scaled = {argument.scale_of for argument in arguments}
+        # Of each argument that the user gives: where it stays scaled, the storage type and form.
+        self.user_arguments = [
+            (DTYPES[argument.element_type], argument.element_type, argument.state_form) if index in scaled else None
+            for index, argument in enumerate(arguments)
+            if argument.scale_of < 0 and not argument.is_recipe_state
+        ]
+        self._results = [_Result(spec, self.function.results) for spec in self.function.results]
 
     def __call__(self, leaves: Sequence[Any], state: RecipeState) -> Any:
-        if not self.has_recipe_state:
+        if not self._recipe_state:
             return self._run(leaves, state)
         with state.lock:  # one call's state is the next one's
             return self._run(leaves, state)
 
     def _run(self, leaves: Sequence[Any], state: RecipeState) -> Any:
         arguments: list[NDArray[Any]] = []
-        position = 0
-        for leaf in leaves:
-            spec = self.arguments[position]
-            is_pair = position + 1 < len(self.arguments) and self.arguments[position + 1].scale_of == position
-            if is_pair:
-                kept = leaf if isinstance(leaf, ScaledArray) else pack(leaf, spec.element_type, spec.state_form)
-                if (kept.data.dtype, kept.form) != (DTYPES[spec.element_type], spec.state_form):
-                    kept = pack(np.asarray(kept), spec.element_type, spec.state_form)
-                arguments += [kept.data, kept._exponent]
-                position += 2
-            else:
+        for leaf, scaled in zip(leaves, self.user_arguments, strict=True):
+            if scaled is None:
                 arguments.append(np.asarray(leaf))
-                position += 1
+                continue
+            dtype, element_type, form = scaled
+            kept = leaf if isinstance(leaf, ScaledArray) else pack(leaf, element_type, form)
+            if kept.data.dtype != dtype or kept.form != form:
+                kept = pack(np.asarray(kept), element_type, form)
+            arguments += [kept.data, kept._exponent]
         # What the compiler added comes after what the user has.
-        arguments += [state.get(spec) for spec in self.arguments[position:]]
-        buffers = call(self.executable, self.function, arguments)
+        arguments += [state.get(spec) for spec in self._recipe_state]
+        buffers = self.function(arguments)
         results: list[Any] = []
         observed: dict[str, NDArray[Any]] = {}
-        for index, result in enumerate(self.results):
-            if result.is_recipe_state:
-                state.values[result.name] = buffers[index]
+        for buffer, result in zip(buffers, self._results, strict=True):
+            if result.scaled:
+                results[-1] = ScaledArray(results[-1], buffer, *result.scaled)
+            elif result.is_recipe_state:
+                state.values[result.name] = buffer
             elif result.is_observed:
-                observed[result.name] = buffers[index]
-            elif result.scale_of >= 0:
-                data = results[-1]
-                stored = self.results[result.scale_of]
-                dtype = DTYPES[stored.user_element_type]
-                results[-1] = ScaledArray(data, buffers[index], dtype, stored.state_form)
+                observed[result.name] = buffer
             else:
-                results.append(buffers[index])
+                results.append(buffer)
         state.observed = observed
         return results if self.out_tree is None else jax.tree_util.tree_unflatten(self.out_tree, results)
 
@@ -231,9 +268,12 @@ class CompiledFunction:
             tuple(arg for index, arg in enumerate(args) if index not in static),
             {name: arg for name, arg in kwargs.items() if name not in self._static_argnames},
         )
-        paths, tree = jax.tree_util.tree_flatten_with_path(dynamic)
-        leaves = [_leaf(value, jax.tree_util.keystr(path)) for path, value in paths]
-        weak = tuple(isinstance(value, bool | int | float | complex) for _, value in paths)
+        values, tree = jax.tree_util.tree_flatten(dynamic)
+        try:
+            leaves = [_leaf(value) for value in values]
+        except (SteelyardError, TypeError) as error:
+            raise _at_argument(error, dynamic) from None
+        weak = tuple(type(value) in _PYTHON_NUMBERS for value in values)
         # With their types: 1, 1.0 and True are equal, and trace to different programs.
         statics = (
             tuple((index, type(args[index]), args[index]) for index in sorted(static)),

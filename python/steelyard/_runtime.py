@@ -7,7 +7,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import ml_dtypes
@@ -87,29 +87,42 @@ def compile_text(
         raise CompileError(str(error)) from None
 
 
-def call(executable: Any, function: int, arguments: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
-    """Runs a function on C-contiguous arrays of its types and shapes; new arrays come back."""
-    spec = executable.functions[function]
-    if len(arguments) != len(spec.arguments):
-        raise RunError(f"{spec.name} takes {len(spec.arguments)} arrays, got {len(arguments)}")
-    for index, (array, wanted) in enumerate(zip(arguments, spec.arguments, strict=True)):
+class Function:
+    """A function of an executable, called with arrays.
+
+    Attributes
+    ----------
+    arguments, results : list of TensorSpec
+        Types, shapes and what they are to the caller.
+    """
+
+    def __init__(self, executable: Any, index: int) -> None:
+        spec = executable.functions[index]  # converted from C++ each time it is asked for
+        self.executable = executable
+        self.name: str = spec.name
+        self.arguments: list[Any] = spec.arguments
+        self.results: list[Any] = spec.results
+        self._index = index
+        self._takes = [(DTYPES[argument.element_type], tuple(argument.shape)) for argument in self.arguments]
+        self._gives = [(DTYPES[result.element_type], tuple(result.shape)) for result in self.results]
+
+    def __call__(self, arrays: list[NDArray[Any]]) -> list[NDArray[Any]]:
+        """Runs on C-contiguous arrays of the function's types and shapes; new arrays come back."""
         # Compiled code trusts its pointers: what they point to is checked here, once for all callers.
-        if array.dtype != DTYPES[wanted.element_type] or list(array.shape) != wanted.shape:
-            raise RunError(
-                f"argument {index} of {spec.name} is {wanted.element_type}{wanted.shape}, "
-                f"got {array.dtype}{list(array.shape)}"
-            )
-        if not array.flags.c_contiguous:
-            raise RunError(f"argument {index} of {spec.name} is not contiguous")
-    results = [np.empty(tuple(result.shape), DTYPES[result.element_type]) for result in spec.results]
-    with context() as taken:
-        try:
-            executable.run(
-                function,
-                taken,
-                [array.__array_interface__["data"][0] for array in arguments],
-                [array.__array_interface__["data"][0] for array in results],
-            )
-        except RuntimeError as error:
-            raise RunError(str(error)) from None
-    return results
+        if len(arrays) != len(self._takes):
+            raise RunError(f"{self.name} takes {len(self._takes)} arrays, got {len(arrays)}")
+        for index, (array, (dtype, shape)) in enumerate(zip(arrays, self._takes, strict=True)):
+            if array.dtype != dtype or array.shape != shape:
+                raise RunError(
+                    f"argument {index} of {self.name} is {self.arguments[index].element_type}{list(shape)}, "
+                    f"got {array.dtype}{list(array.shape)}"
+                )
+            if not array.flags.c_contiguous:
+                raise RunError(f"argument {index} of {self.name} is not contiguous")
+        results = [np.empty(shape, dtype) for dtype, shape in self._gives]
+        with context() as taken:
+            try:
+                self.executable.run(self._index, taken, arrays, results)
+            except RuntimeError as error:
+                raise RunError(str(error)) from None
+        return results

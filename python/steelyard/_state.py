@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from steelyard._errors import SteelyardError
-from steelyard._runtime import DTYPES, ELEMENT_TYPES, call, compile_text
+from steelyard._runtime import DTYPES, ELEMENT_TYPES, Function, compile_text
 
 
 class ScaledArray:
@@ -117,11 +117,11 @@ def _wide(user: str) -> str:
 
 
 @functools.lru_cache(maxsize=1024)
-def _packer(shape: tuple[int, ...], user: str, storage: str, form: str) -> Any:
+def _packer(shape: tuple[int, ...], user: str, storage: str, form: str) -> Function:
     root = "%v = stablehlo.sqrt %w" if form == "root" else "%v = stablehlo.convert %w"
     source, wide, narrow = _tensor(shape, user), _tensor(shape, _wide(user)), _tensor(shape, storage)
     single = _tensor(shape, "f32")
-    return compile_text(f"""func.func @main(%x: {source}) -> ({narrow}, tensor<i32>) {{
+    text = f"""func.func @main(%x: {source}) -> ({narrow}, tensor<i32>) {{
       %w = stablehlo.convert %x : ({source}) -> {wide}
       %zero = scaled.constant_exponent 0 : tensor<i32>
       {root} : {wide}
@@ -129,32 +129,33 @@ def _packer(shape: tuple[int, ...], user: str, storage: str, form: str) -> Any:
       %s = stablehlo.convert %n : ({wide}) -> {single}
       %d = scaled.cast %s : {single} -> {narrow}
       return %d, %e : {narrow}, tensor<i32>
-    }}""")
+    }}"""
+    return Function(compile_text(text), 0)
 
 
 @functools.lru_cache(maxsize=1024)
-def _unpacker(shape: tuple[int, ...], user: str, storage: str, form: str) -> Any:
+def _unpacker(shape: tuple[int, ...], user: str, storage: str, form: str) -> Function:
     factor = "%r" if form == "root" else "%one"
     source, wide, result = _tensor(shape, storage), _tensor(shape, _wide(user)), _tensor(shape, user)
-    return compile_text(f"""func.func @main(%d: {source}, %e: tensor<i32>) -> {result} {{
+    text = f"""func.func @main(%d: {source}, %e: tensor<i32>) -> {result} {{
       %w = stablehlo.convert %d : ({source}) -> {wide}
       %r = scaled.rescale %w, %e : {wide}, tensor<i32>
       %one = stablehlo.constant dense<1.0> : {wide}
       %p = stablehlo.multiply %r, {factor} : {wide}
       %u = stablehlo.convert %p : ({wide}) -> {result}
       return %u : {result}
-    }}""")
+    }}"""
+    return Function(compile_text(text), 0)
 
 
 def pack(array: NDArray[Any], storage: str, form: str = "") -> ScaledArray:
     """An array with its amax in the exponent and its elements rounded once to ``storage`` (MLIR's name)."""
     array = np.ascontiguousarray(array).reshape(array.shape)
-    data, exponent = call(_packer(array.shape, ELEMENT_TYPES[array.dtype], storage, form), 0, [array])
+    data, exponent = _packer(array.shape, ELEMENT_TYPES[array.dtype], storage, form)([array])
     return ScaledArray(data, exponent, array.dtype, form)
 
 
 def unpack(scaled: ScaledArray) -> NDArray[Any]:
     """The value in the user's type."""
     user, storage = ELEMENT_TYPES[scaled.dtype], ELEMENT_TYPES[scaled.data.dtype]
-    executable = _unpacker(scaled.shape, user, storage, scaled.form)
-    return call(executable, 0, [scaled.data, scaled._exponent])[0]
+    return _unpacker(scaled.shape, user, storage, scaled.form)([scaled.data, scaled._exponent])[0]

@@ -41,7 +41,7 @@ def arena_after(function: Callable[..., Any], scheme: steelyard.Scheme, *argumen
     spec = executable.functions[0]
     results = [np.empty(tuple(r.shape), DTYPES[r.element_type]) for r in spec.results]
     context = _native.Context()
-    executable.run(0, context, [a.ctypes.data for a in arguments], [r.ctypes.data for r in results])
+    executable.run(0, context, list(arguments), results)
     arena = context.arena()
     assert len(arena) >= spec.arena_size
     owner = np.full(spec.arena_size, -1)
