@@ -22,7 +22,6 @@ from steelyard._runtime import DTYPES, ELEMENT_TYPES, Function, compile_text
 from steelyard._schemes import Scheme
 from steelyard._state import RecipeState, ScaledArray, pack
 
-
 _PYTHON_NUMBERS = frozenset((bool, int, float, complex))
 
 
