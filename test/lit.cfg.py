@@ -18,6 +18,7 @@ config.test_exec_root = os.path.join(config.steelyard_build, "test")
 config.environment["PATH"] = os.pathsep.join(
     [os.path.join(config.steelyard_build, "bin"), config.llvm_bin, os.environ["PATH"]]
 )
+config.environment["STEELYARD_CACHE_DIR"] = ""  # what is tested is compiled
 config.environment["FILECHECK_OPTS"] = "--enable-var-scope"
 config.substitutions.append(("%python", config.python))
 

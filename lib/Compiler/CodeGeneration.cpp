@@ -44,6 +44,25 @@ static void initializeTargets() {
   });
 }
 
+/// This machine's where nobody says otherwise.
+static std::pair<std::string, std::string>
+processorAndFeatures(StringRef cpu, StringRef features) {
+  std::string all = features.str();
+  if (!cpu.empty()) {
+    return {cpu.str(), all};
+  }
+  for (const auto &[name, enabled] : sys::getHostCPUFeatures()) {
+    all += (all.empty() ? "" : ",") + std::string(enabled ? "+" : "-") +
+           name.str();
+  }
+  return {sys::getHostCPUName().str(), all};
+}
+
+std::string steelyard::describeTarget(StringRef cpu, StringRef features) {
+  auto [processor, all] = processorAndFeatures(cpu, features);
+  return sys::getDefaultTargetTriple() + " " + processor + " " + all;
+}
+
 static Expected<std::unique_ptr<TargetMachine>>
 createMachine(StringRef cpu, StringRef features) {
   initializeTargets();
@@ -55,17 +74,10 @@ createMachine(StringRef cpu, StringRef features) {
                              "no code generator for %s: %s",
                              triple.str().c_str(), error.c_str());
   }
-  std::string hostFeatures = features.str(), hostCpu = cpu.str();
-  if (cpu.empty()) {
-    hostCpu = sys::getHostCPUName().str();
-    for (const auto &[name, enabled] : sys::getHostCPUFeatures()) {
-      hostFeatures += (hostFeatures.empty() ? "" : ",") +
-                      std::string(enabled ? "+" : "-") + name.str();
-    }
-  }
+  auto [processor, all] = processorAndFeatures(cpu, features);
   TargetOptions options;
   std::unique_ptr<TargetMachine> machine(target->createTargetMachine(
-      triple, hostCpu, hostFeatures, options, Reloc::PIC_, std::nullopt,
+      triple, processor, all, options, Reloc::PIC_, std::nullopt,
       CodeGenOptLevel::Aggressive, /*JIT=*/false));
   return machine;
 }

@@ -15,6 +15,10 @@
 
 namespace steelyard {
 
+/// Triple, processor and features, the host's where `cpu` is empty: what code
+/// generation depends on beside the module.
+std::string describeTarget(llvm::StringRef cpu, llvm::StringRef features);
+
 /// An ELF object of the module for a processor ("" = this machine's),
 /// optimised.
 llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>

@@ -20,16 +20,17 @@
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/Path.h"
 
+#include "Cache.h"
 #include "CodeGeneration.h"
+#include "CompiledCode.h"
 
 using namespace mlir;
 
 namespace steelyard {
 
 struct Executable::Impl {
-  std::vector<FunctionSpec> functions;
+  CompiledCode code;
   std::unique_ptr<llvm::orc::LLJIT> jit;
-  std::string object;
   steelyard_executable *runtime = nullptr;
 
   ~Impl() { steelyard_executable_destroy(runtime); }
@@ -39,13 +40,13 @@ Executable::Executable(std::unique_ptr<Impl> impl) : impl(std::move(impl)) {}
 Executable::~Executable() = default;
 
 const std::vector<FunctionSpec> &Executable::functions() const {
-  return impl->functions;
+  return impl->code.functions;
 }
-std::string_view Executable::objectCode() const { return impl->object; }
+std::string_view Executable::objectCode() const { return impl->code.object; }
 
 std::optional<size_t> Executable::find(std::string_view name) const {
-  for (size_t index = 0; index < impl->functions.size(); ++index) {
-    if (impl->functions[index].name == name) {
+  for (size_t index = 0; index < functions().size(); ++index) {
+    if (functions()[index].name == name) {
       return index;
     }
   }
@@ -79,7 +80,7 @@ std::string print(Location location) {
                      text.size() - (text.starts_with("loc(") ? 5 : 0));
 }
 
-/// Hands diagnostics on and keeps the errors.
+/// Hands diagnostics on and keeps them, the errors as text.
 class Diagnostics {
 public:
   Diagnostics(MLIRContext &context, const CompileOptions &options)
@@ -93,6 +94,7 @@ public:
         }) {}
 
   std::string errors;
+  std::vector<steelyard::Diagnostic> others;
 
 private:
   void report(mlir::Diagnostic &diagnostic) {
@@ -116,6 +118,8 @@ private:
       errors += (errors.empty() ? "" : "\n") +
                 (out.location.empty() ? "" : out.location + ": ") +
                 "error: " + out.message;
+    } else {
+      others.push_back(out);
     }
     if (options.onDiagnostic) {
       options.onDiagnostic(out);
@@ -285,7 +289,8 @@ runtimeValues(const std::vector<TensorSpec> &specs) {
 
 /// Loads the object and describes its functions to the runtime.
 std::string load(Executable::Impl &impl) {
-  auto copy = llvm::MemoryBuffer::getMemBufferCopy(impl.object, "steelyard.o");
+  auto copy =
+      llvm::MemoryBuffer::getMemBufferCopy(impl.code.object, "steelyard.o");
   auto jit = loadObject(std::move(copy));
   if (!jit) {
     return "error: " + llvm::toString(jit.takeError());
@@ -294,7 +299,7 @@ std::string load(Executable::Impl &impl) {
   std::vector<std::vector<steelyard_value>> arguments, results;
   std::vector<std::vector<steelyard_arena_tensor>> tensors;
   std::vector<steelyard_function> functions;
-  for (const FunctionSpec &spec : impl.functions) {
+  for (const FunctionSpec &spec : impl.code.functions) {
     arguments.push_back(runtimeValues(spec.arguments));
     results.push_back(runtimeValues(spec.results));
     std::vector<steelyard_arena_tensor> &own = tensors.emplace_back();
@@ -305,8 +310,8 @@ std::string load(Executable::Impl &impl) {
       }
     }
   }
-  for (size_t index = 0; index < impl.functions.size(); ++index) {
-    const FunctionSpec &spec = impl.functions[index];
+  for (size_t index = 0; index < impl.code.functions.size(); ++index) {
+    const FunctionSpec &spec = impl.code.functions[index];
     auto entry = impl.jit->lookup("steelyard_entry_" + spec.name);
     if (!entry) {
       return "error: " + llvm::toString(entry.takeError());
@@ -332,6 +337,159 @@ std::string load(Executable::Impl &impl) {
   return impl.runtime ? std::string() : std::string("error: ") + error.message;
 }
 
+/// What the functions of a stage's module say of themselves.
+void describeMemory(ModuleOp module, std::vector<FunctionSpec> &functions) {
+  for (FunctionSpec &spec : functions) {
+    auto function = module.lookupSymbol<func::FuncOp>(spec.name);
+    if (!function) {
+      continue;
+    }
+    if (auto size =
+            function->getAttrOfType<IntegerAttr>("steelyard.arena_size")) {
+      spec.arenaSize = size.getInt();
+      spec.arenaTensors = describeArena(function);
+    }
+    spec.hasChecks |=
+        function.walk([](cpu::CheckOp) { return WalkResult::interrupt(); })
+            .wasInterrupted();
+  }
+}
+
+/// All public functions, or failure after an error.
+FailureOr<std::vector<FunctionSpec>> describeFunctions(ModuleOp module) {
+  std::vector<FunctionSpec> functions;
+  for (auto function : module.getOps<func::FuncOp>()) {
+    if (!function.isPublic() || function.isExternal()) {
+      continue;
+    }
+    FailureOr<FunctionSpec> spec = describe(function);
+    if (failed(spec)) {
+      return failure();
+    }
+    functions.push_back(std::move(*spec));
+  }
+  if (functions.empty()) {
+    return module.emitError("the module has no public function to compile");
+  }
+  return functions;
+}
+
+/// From the module's text to machine code. Errors in MLIR's diagnostics, others
+/// in `error`.
+class Lowering {
+public:
+  Lowering(MLIRContext &context, const CompileOptions &options,
+           std::string &error)
+      : context(context), options(options), error(error) {}
+
+  LogicalResult run(std::string_view text, CompiledCode &code) {
+    module = parseSourceString<ModuleOp>(StringRef(text.data(), text.size()),
+                                         &context, options.name);
+    if (!module) {
+      error = "the module could not be parsed";
+      return failure();
+    }
+    if (failed(dump(*module, options, number++, "input")) ||
+        failed(stage("import", buildImportPipeline)) || failed(scheme())) {
+      return failure();
+    }
+    for (const Stage &next : cpuStages()) {
+      if (failed(stage(next.name, next.build))) {
+        return failure();
+      }
+      if (next.name == StringRef("pairs")) {
+        // From here on arguments and results are what lies in memory.
+        FailureOr<std::vector<FunctionSpec>> functions =
+            describeFunctions(*module);
+        if (failed(functions)) {
+          return failure();
+        }
+        code.functions = std::move(*functions);
+      }
+      describeMemory(*module, code.functions);
+    }
+    auto object = emitObject(*module, options.cpu, options.features);
+    if (!object) {
+      error = llvm::toString(object.takeError());
+      return failure();
+    }
+    code.object = (*object)->getBuffer().str();
+    return success();
+  }
+
+private:
+  LogicalResult scheme() {
+    if (options.scheme.empty()) {
+      return success();
+    }
+    PassManager manager(&context);
+    llvm::raw_string_ostream stream(error);
+    if (failed(parsePassPipeline(options.scheme, manager, stream))) {
+      return failure();
+    }
+    return run("scheme", manager);
+  }
+
+  LogicalResult stage(StringRef name,
+                      llvm::function_ref<void(OpPassManager &)> build) {
+    PassManager manager(&context);
+    build(manager);
+    return run(name, manager);
+  }
+
+  LogicalResult run(StringRef name, PassManager &manager) {
+    if (failed(manager.run(*module))) {
+      error = llvm::formatv("the module could not be compiled: stage '{0}' "
+                            "failed",
+                            name);
+      return failure();
+    }
+    return dump(*module, options, number++, name);
+  }
+
+  MLIRContext &context;
+  const CompileOptions &options;
+  std::string &error;
+  OwningOpRef<ModuleOp> module;
+  unsigned number = 0;
+};
+
+/// Compiles; what went wrong in `errors`, one a line with its location.
+std::optional<CompiledCode> lower(std::string_view text,
+                                  const CompileOptions &options,
+                                  std::string &errors) {
+  static const bool registered = (registerAllPasses(), true);
+  (void)registered;
+  DialectRegistry registry;
+  registerAllDialects(registry);
+  registerAllRules(registry);
+  MLIRContext context(registry, MLIRContext::Threading::DISABLED);
+  context.loadAllAvailableDialects();
+  // Printing the operation with each remark would number the whole function
+  // again.
+  context.printOpOnDiagnostic(false);
+  Diagnostics diagnostics(context, options);
+  CompiledCode code;
+  std::string error;
+  if (failed(Lowering(context, options, error).run(text, code))) {
+    errors =
+        diagnostics.errors.empty() ? "error: " + error : diagnostics.errors;
+    return std::nullopt;
+  }
+  code.diagnostics = std::move(diagnostics.others);
+  return code;
+}
+
+/// An executable of the code, or why there is none.
+CompileResult makeExecutable(CompiledCode code) {
+  auto impl = std::make_unique<Executable::Impl>();
+  impl->code = std::move(code);
+  if (std::string error = load(*impl); !error.empty()) {
+    return {nullptr, error};
+  }
+  return {std::make_shared<Executable>(std::move(impl)), {}};
+}
+
 } // namespace
 
 std::vector<RecipeSpec> steelyard::recipes() {
@@ -350,104 +508,25 @@ std::vector<RecipeSpec> steelyard::recipes() {
 
 CompileResult steelyard::compile(std::string_view text,
                                  const CompileOptions &options) {
-  static const bool registered = (registerAllPasses(), true);
-  (void)registered;
-  DialectRegistry registry;
-  registerAllDialects(registry);
-  registerAllRules(registry);
-  MLIRContext context(registry, MLIRContext::Threading::DISABLED);
-  context.loadAllAvailableDialects();
-  // Printing the operation with each remark would number the whole function
-  // again.
-  context.printOpOnDiagnostic(false);
-  Diagnostics diagnostics(context, options);
-  auto failed = [&](std::string fallback) {
-    return CompileResult{nullptr, diagnostics.errors.empty()
-                                      ? "error: " + fallback
-                                      : diagnostics.errors};
-  };
-
-  OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(
-      StringRef(text.data(), text.size()), &context, options.name);
-  if (!module) {
-    return failed("the module could not be parsed");
-  }
-  unsigned number = 0;
-  if (mlir::failed(dump(*module, options, number++, "input"))) {
-    return failed("dump");
-  }
-  auto run = [&](StringRef stage,
-                 llvm::function_ref<LogicalResult(OpPassManager &)> build)
-      -> LogicalResult {
-    PassManager manager(&context);
-    return failure(mlir::failed(build(manager)) ||
-                   mlir::failed(manager.run(*module)) ||
-                   mlir::failed(dump(*module, options, number++, stage)));
-  };
-  if (mlir::failed(run("import", [](OpPassManager &pm) {
-        buildImportPipeline(pm);
-        return success();
-      }))) {
-    return failed("import failed");
-  }
-  if (!options.scheme.empty()) {
-    std::string pipelineError;
-    llvm::raw_string_ostream errors(pipelineError);
-    if (mlir::failed(run("scheme", [&](OpPassManager &pm) {
-          return parsePassPipeline(options.scheme, pm, errors);
-        }))) {
-      return failed(pipelineError.empty() ? "the scheme failed"
-                                          : pipelineError);
+  Cache cache(text, options);
+  if (std::optional<CompiledCode> kept = cache.find()) {
+    if (options.onDiagnostic) {
+      llvm::for_each(kept->diagnostics, options.onDiagnostic);
     }
-  }
-
-  auto impl = std::make_unique<Executable::Impl>();
-  for (const Stage &stage : cpuStages()) {
-    if (mlir::failed(run(stage.name, [&](OpPassManager &pm) {
-          stage.build(pm);
-          return success();
-        }))) {
-      return failed(
-          llvm::formatv("lowering to the CPU failed at stage {0}", stage.name)
-              .str());
+    CompileResult result = makeExecutable(std::move(*kept));
+    if (result.executable) {
+      return result;
     }
-    if (impl->functions.empty() && stage.name == StringRef("pairs")) {
-      // From here on arguments and results are what lies in memory.
-      for (auto function : module->getOps<func::FuncOp>()) {
-        if (function.isPublic() && !function.isExternal()) {
-          FailureOr<FunctionSpec> spec = describe(function);
-          if (mlir::failed(spec)) {
-            return failed("unsupported signature");
-          }
-          impl->functions.push_back(std::move(*spec));
-        }
-      }
-      if (impl->functions.empty()) {
-        return failed("the module has no public function to compile");
-      }
-    }
-    for (FunctionSpec &spec : impl->functions) {
-      auto function = module->lookupSymbol<func::FuncOp>(spec.name);
-      if (!function) {
-        continue;
-      }
-      if (auto size =
-              function->getAttrOfType<IntegerAttr>("steelyard.arena_size")) {
-        spec.arenaSize = size.getInt();
-        spec.arenaTensors = describeArena(function);
-      }
-      spec.hasChecks |=
-          function.walk([](cpu::CheckOp) { return WalkResult::interrupt(); })
-              .wasInterrupted();
-    }
+    cache.warnOfDamage();
   }
-  auto object = emitObject(*module, options.cpu, options.features);
-  if (!object) {
-    return failed(llvm::toString(object.takeError()));
+  std::string errors;
+  std::optional<CompiledCode> code = lower(text, options, errors);
+  if (!code) {
+    return {nullptr, errors};
   }
-  impl->object = (*object)->getBuffer().str();
-  if (std::string error = load(*impl); !error.empty()) {
-    return {nullptr, error};
+  CompileResult result = makeExecutable(*code);
+  if (result.executable) {
+    cache.store(*code);
   }
-  return {std::make_shared<Executable>(std::move(impl)), {}};
+  return result;
 }

@@ -128,6 +128,9 @@ compileText(const std::string &text, const std::string &scheme,
   options.dumpDirectory = dump;
   options.cpu = cpu;
   options.name = name;
+  if (std::string error = readCacheEnvironment(options); !error.empty()) {
+    throw std::runtime_error("error: " + error);
+  }
   std::vector<Diagnostic> diagnostics;
   options.onDiagnostic = [&](const Diagnostic &diagnostic) {
     diagnostics.push_back(diagnostic);

@@ -89,7 +89,7 @@ def _line_with_source(message: str, text: str, name: str) -> str:
         return f"{source}: error: {what}"
     found = re.search(rf'"{re.escape(name)}":(\d+):\d+', message)
     lines = text.splitlines()
-    if not found or int(found[1]) > len(lines):
+    if not found or not 0 < int(found[1]) <= len(lines):
         return message
     alias_of_line = re.search(r"loc\((#loc\d*)\)\s*$", lines[int(found[1]) - 1])
     known = dict(re.findall(r"^(#loc\d*) = loc\((.*)\)$", text, re.MULTILINE))

@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -81,8 +82,15 @@ def compile_text(
 ) -> Any:
     """Compiles MLIR text, ``name`` in locations; raises CompileError."""
     _set_blas()
+
+    def report(severity: str, message: str, location: str) -> None:
+        if severity == "warning":
+            warnings.warn(f"{location}: {message}" if location else message, RuntimeWarning, stacklevel=2)
+        if on_diagnostic:
+            on_diagnostic(severity, message, location)
+
     try:
-        return _native.compile(text, scheme, os.environ.get("STEELYARD_DUMP", ""), "", name, on_diagnostic)
+        return _native.compile(text, scheme, os.environ.get("STEELYARD_DUMP", ""), "", name, report)
     except RuntimeError as error:
         raise CompileError(str(error)) from None
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import sys
 from collections.abc import Generator
@@ -12,6 +13,8 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from expectations import FOLDER, expected_failures, expected_skips  # noqa: E402
+
+os.environ["STEELYARD_CACHE_DIR"] = ""  # what is tested is compiled
 
 _skips = pytest.StashKey[frozenset[tuple[str, str]]]()
 

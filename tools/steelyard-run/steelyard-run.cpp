@@ -33,7 +33,7 @@ int main(int argc, char **argv) {
       "dump", cl::desc("Write the IR after every stage into this folder"),
       cl::cat(category));
   cl::opt<bool> time("time", cl::desc("Time the calls"), cl::cat(category));
-  cl::opt<bool> remarks("remarks", cl::desc("Print remarks and warnings"),
+  cl::opt<bool> remarks("remarks", cl::desc("Print remarks"),
                         cl::cat(category));
   cl::HideUnrelatedOptions(category);
   cl::ParseCommandLineOptions(
@@ -55,12 +55,20 @@ int main(int argc, char **argv) {
   options.compile.name = input == "-" ? "<stdin>" : input.getValue();
   options.compile.scheme = scheme;
   options.compile.dumpDirectory = dump;
-  if (remarks) {
-    options.compile.onDiagnostic = [](const steelyard::Diagnostic &diagnostic) {
-      if (diagnostic.severity != steelyard::Diagnostic::Severity::Error) {
-        errs() << diagnostic.location << ": " << diagnostic.message << "\n";
-      }
-    };
+  options.compile.onDiagnostic = [&](const steelyard::Diagnostic &diagnostic) {
+    using Severity = steelyard::Diagnostic::Severity;
+    bool isWarning = diagnostic.severity == Severity::Warning;
+    if (diagnostic.severity != Severity::Error && (isWarning || remarks)) {
+      errs() << (diagnostic.location.empty() ? "steelyard-run"
+                                             : diagnostic.location)
+             << ": " << (isWarning ? "warning: " : "") << diagnostic.message
+             << "\n";
+    }
+  };
+  if (std::string error = readCacheEnvironment(options.compile);
+      !error.empty()) {
+    errs() << "steelyard-run: " << error << "\n";
+    return 1;
   }
   return steelyard::runModules((*file)->getBuffer().str(), options);
 }

@@ -46,6 +46,11 @@ struct CompileOptions {
   std::string cpu;
   /// LLVM's feature string, used when `cpu` is given.
   std::string features;
+  /// Where compiled code is kept between processes; empty: nowhere. It is kept
+  /// by content: module, scheme, name, processor and compiler.
+  std::string cacheDirectory;
+  /// At most so many bytes are kept there, the last used; 0: any number.
+  uint64_t cacheSize = uint64_t{1} << 30;
   /// Receives every diagnostic; errors are returned as well.
   std::function<void(const Diagnostic &)> onDiagnostic;
 };
@@ -153,6 +158,12 @@ struct RecipeSpec {
 
 /// All recipes of `quantize{recipe=... options=name=value,...}`.
 std::vector<RecipeSpec> recipes();
+
+/// Sets where compiled code is kept, as the environment says:
+/// STEELYARD_CACHE_DIR (empty: nowhere; not set: `steelyard` in the user's
+/// folder of caches) and STEELYARD_CACHE_SIZE (bytes, also 500m or 2g). Returns
+/// an empty string, or what is wrong there.
+std::string readCacheEnvironment(CompileOptions &options);
 
 /// Compiles a module given as MLIR text or bytecode. Thread-safe.
 CompileResult compile(std::string_view module, const CompileOptions &options);

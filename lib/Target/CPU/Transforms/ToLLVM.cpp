@@ -299,8 +299,22 @@ struct ToLLVM : steelyard::cpu::impl::CPUToLLVMBase<ToLLVM> {
         function.setOptimizeNone(true);
         function.setNoInline(true);
       }
+      dropForeignAttributes(function);
       returnStatus(function);
       defineEntry(function, argumentCount);
+    }
+  }
+
+  /// What frontends and earlier stages wrote on arguments: who calls has read
+  /// it, and the translation warns of each.
+  static void dropForeignAttributes(FunctionOpInterface function) {
+    for (unsigned index = 0; index < function.getNumArguments(); ++index) {
+      SmallVector<NamedAttribute> kept;
+      llvm::copy_if(function.getArgAttrs(index), std::back_inserter(kept),
+                    [](NamedAttribute attribute) {
+                      return attribute.getName().strref().starts_with("llvm.");
+                    });
+      function.setArgAttrs(index, kept);
     }
   }
 
