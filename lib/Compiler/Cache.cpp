@@ -25,6 +25,7 @@
 #include <link.h>
 #include <mutex>
 #include <set>
+#include <tuple>
 
 #include "CodeGeneration.h"
 
@@ -70,10 +71,11 @@ static std::string buildIdAt(const void *address) {
         });
         for (const ElfW(Phdr) &segment : segments) {
           if (isIt && segment.p_type == PT_NOTE && search.id.empty()) {
-            search.id =
-                buildIdOf(StringRef(reinterpret_cast<const char *>(
-                                        info->dlpi_addr + segment.p_vaddr),
-                                    segment.p_memsz));
+            uintptr_t start = info->dlpi_addr + segment.p_vaddr;
+            // The loader tells addresses as numbers.
+            // NOLINTNEXTLINE(performance-no-int-to-ptr)
+            const auto *notes = reinterpret_cast<const char *>(start);
+            search.id = buildIdOf(StringRef(notes, segment.p_memsz));
           }
         }
         return isIt ? 1 : 0;
@@ -198,9 +200,10 @@ std::optional<CompiledCode> Cache::find() const {
     }
     return std::nullopt;
   }
-  auto close = make_scope_exit([&] { sys::fs::closeFile(*file); });
+  auto close =
+      make_scope_exit([&] { std::ignore = sys::fs::closeFile(*file); });
   // Pruning goes by the time of access, which not every file system keeps.
-  (void)sys::fs::setLastAccessAndModificationTime(
+  std::ignore = sys::fs::setLastAccessAndModificationTime(
       *file, std::chrono::system_clock::now());
   auto buffer = MemoryBuffer::getOpenFile(*file, path, /*FileSize=*/-1,
                                           /*RequiresNullTerminator=*/false);

@@ -11,6 +11,7 @@
 #include "steelyard/Runtime/steelyard.h"
 #include "steelyard/Target/CPU/IR/CPU.h"
 
+#include "mlir/Bytecode/BytecodeReader.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
@@ -19,6 +20,7 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/Path.h"
+#include "llvm/Support/SourceMgr.h"
 
 #include "Cache.h"
 #include "CodeGeneration.h"
@@ -374,6 +376,38 @@ FailureOr<std::vector<FunctionSpec>> describeFunctions(ModuleOp module) {
   return functions;
 }
 
+OwningOpRef<ModuleOp> parse(StringRef text, MLIRContext &context,
+                            const std::string &name) {
+  if (!isBytecode(llvm::MemoryBufferRef(text, name))) {
+    return parseSourceString<ModuleOp>(text, &context, name);
+  }
+  // Magic, a byte of version, who wrote it, 0.
+  StringRef producer = text.substr(5).take_until([](char c) { return !c; });
+  if (producer.starts_with("StableHLO_v")) {
+    emitError(FileLineColLoc::get(&context, name, 0, 0))
+        << "this is a portable artifact of StableHLO (" << producer
+        << "), which steelyard.compile in Python reads; elsewhere it has to be "
+           "text, as jaxlib.mlir.dialects.stablehlo."
+           "deserialize_portable_artifact_str makes of it";
+    return {};
+  }
+  // Data inside is read where it lies, aligned to at most a cache line.
+  auto aligned = llvm::WritableMemoryBuffer::getNewUninitMemBuffer(
+      text.size(), name, llvm::Align(64));
+  llvm::copy(text, aligned->getBufferStart());
+  auto sources = std::make_shared<llvm::SourceMgr>();
+  sources->AddNewSourceBuffer(std::move(aligned), llvm::SMLoc());
+  auto module = parseSourceFile<ModuleOp>(sources, &context);
+  if (!module) {
+    emitError(FileLineColLoc::get(&context, name, 0, 0))
+        << "this bytecode, written by '" << producer
+        << "', can't be read: it is damaged, or not from 'steelyard-opt "
+           "--emit-bytecode' of this version; text and, in Python, portable "
+           "artifacts of StableHLO are read from everywhere";
+  }
+  return module;
+}
+
 /// From the module's text to machine code. Errors in MLIR's diagnostics, others
 /// in `error`.
 class Lowering {
@@ -383,8 +417,7 @@ public:
       : context(context), options(options), error(error) {}
 
   LogicalResult run(std::string_view text, CompiledCode &code) {
-    module = parseSourceString<ModuleOp>(StringRef(text.data(), text.size()),
-                                         &context, options.name);
+    module = parse(StringRef(text.data(), text.size()), context, options.name);
     if (!module) {
       error = "the module could not be parsed";
       return failure();

@@ -120,9 +120,9 @@ private:
 };
 
 std::shared_ptr<Executable>
-compileText(const std::string &text, const std::string &scheme,
-            const std::string &dump, const std::string &cpu,
-            const std::string &name, nb::object onDiagnostic) {
+compileModule(nb::bytes module, const std::string &scheme,
+              const std::string &dump, const std::string &cpu,
+              const std::string &name, nb::object onDiagnostic) {
   CompileOptions options;
   options.scheme = scheme;
   options.dumpDirectory = dump;
@@ -138,7 +138,7 @@ compileText(const std::string &text, const std::string &scheme,
   CompileResult result;
   {
     nb::gil_scoped_release released;
-    result = compile(text, options);
+    result = compile(std::string_view(module.c_str(), module.size()), options);
   }
   static const char *const names[] = {"error", "warning", "remark", "note"};
   if (!onDiagnostic.is_none()) {
@@ -239,7 +239,7 @@ NB_MODULE(_native, m) {
                    })
       .def("run", &run, nb::arg("function"), nb::arg("context"),
            nb::arg("arguments"), nb::arg("results"));
-  m.def("compile", &compileText, nb::arg("text"), nb::arg("scheme") = "",
+  m.def("compile", &compileModule, nb::arg("module"), nb::arg("scheme") = "",
         nb::arg("dump_directory") = "", nb::arg("cpu") = "",
         nb::arg("name") = "module", nb::arg("on_diagnostic") = nb::none());
   m.def("recipes", [] {

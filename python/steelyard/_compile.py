@@ -1,6 +1,6 @@
 # Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""``steelyard.compile``: modules in StableHLO's text, without JAX's tracing."""
+"""``steelyard.compile``: modules of StableHLO, without JAX's tracing."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+import jax.export
 import numpy as np
 from numpy.typing import NDArray
 
-from steelyard._errors import RunError
+from steelyard._errors import CompileError, RunError
 from steelyard._explain import Remark
 from steelyard._jit import _Compiled, check_options
 from steelyard._schemes import Scheme
@@ -54,15 +55,52 @@ class CompiledModule:
         return results
 
 
+def _from_artifact(artifact: bytes) -> str:
+    """The text of a portable artifact of StableHLO (what jax.export serialises), by jaxlib."""
+    from jaxlib.mlir import ir
+    from jaxlib.mlir.dialects import stablehlo
+
+    try:
+        with ir.Context() as context:
+            stablehlo.register_dialect(context)
+            module = stablehlo.deserialize_portable_artifact(context, artifact)
+            return str(module.operation.get_asm(enable_debug_info=True))
+    except Exception as error:  # jaxlib raises its own MLIRError and more
+        raise CompileError(f"jaxlib can't read this portable artifact of StableHLO: {error}") from None
+
+
+def _read(module: str | bytes | os.PathLike[str] | jax.export.Exported) -> tuple[str | bytes, str]:
+    """Text or bytecode, and what locations call it."""
+    if isinstance(module, str):
+        return module, "module"
+    if isinstance(module, jax.export.Exported):
+        return _from_artifact(module.mlir_module_serialized), "module"
+    data, name = (module, "module") if isinstance(module, bytes) else (pathlib.Path(module).read_bytes(), os.fspath(module))
+    if data.startswith(_BYTECODE):
+        return (_from_artifact(data) if data[5:].startswith(b"StableHLO_v") else data), name
+    try:
+        return data.decode(), name
+    except UnicodeDecodeError as error:
+        raise CompileError(f"{name} is neither MLIR text (UTF-8) nor MLIR bytecode: {error}") from None
+
+
+_BYTECODE = b"ML\xefR"
+
+
 def compile(
-    module: str | os.PathLike[str], *, scheme: Scheme | None = None, target: str = "cpu", function: str = "main"
+    module: str | bytes | os.PathLike[str] | jax.export.Exported,
+    *,
+    scheme: Scheme | None = None,
+    target: str = "cpu",
+    function: str = "main",
 ) -> CompiledModule:
-    """Compiles a module in StableHLO's text.
+    """Compiles a module of StableHLO.
 
     Parameters
     ----------
-    module : str or path
-        The text itself, or a ``pathlib.Path`` of a file that holds it.
+    module : str, bytes, path or jax.export.Exported
+        The text itself; MLIR bytecode as ``steelyard-opt --emit-bytecode`` writes it, or a portable artifact of
+        StableHLO as ``jax.export`` does; a ``pathlib.Path`` of a file that holds one of them.
     scheme : Scheme, optional
         As for ``steelyard.jit``.
     target : {"cpu"}
@@ -83,6 +121,5 @@ def compile(
         Where the file can't be read.
     """
     check_options(scheme, target)
-    if isinstance(module, str):
-        return CompiledModule(_Compiled(module, scheme, None, function))
-    return CompiledModule(_Compiled(pathlib.Path(module).read_text(), scheme, None, function, os.fspath(module)))
+    source, name = _read(module)
+    return CompiledModule(_Compiled(source, scheme, None, function, name))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from steelyard._errors import CompileError, SteelyardError
 from steelyard._explain import Remark, source_line
-from steelyard._runtime import DTYPES, ELEMENT_TYPES, Function, compile_text
+from steelyard._runtime import DTYPES, ELEMENT_TYPES, Function, compile_module
 from steelyard._schemes import Scheme
 from steelyard._state import RecipeState, ScaledArray, pack
 
@@ -156,10 +156,9 @@ class _Compiled:
     """One function for one set of shapes."""
 
     def __init__(
-        self, text: str, scheme: Scheme | None, out_tree: Any, function: str = "main", name: str = "module"
+        self, module: str | bytes, scheme: Scheme | None, out_tree: Any, function: str = "main", name: str = "module"
     ) -> None:
         self.remarks: list[Remark] = []
-        self.text = text
         self.out_tree = out_tree
 
         def keep(severity: str, message: str, location: str) -> None:
@@ -167,9 +166,10 @@ class _Compiled:
                 self.remarks.append(Remark(message, location))
 
         try:
-            executable = compile_text(self.text, scheme.pipeline() if scheme else "", keep, name)
+            executable = compile_module(module, scheme.pipeline() if scheme else "", keep, name)
         except CompileError as error:
-            raise CompileError(_with_source_line(str(error), self.text, name)) from None
+            text = module if isinstance(module, str) else ""
+            raise CompileError(_with_source_line(str(error), text, name)) from None
         names = [f.name for f in executable.functions]
         if function not in names:
             raise CompileError(f"the module has no public function {function!r}; it has {', '.join(names) or 'none'}")

@@ -77,10 +77,15 @@ def context() -> Iterator[Any]:
         _idle_contexts.append(taken)
 
 
-def compile_text(
-    text: str, scheme: str = "", on_diagnostic: Callable[[str, str, str], None] | None = None, name: str = "module"
+def compile_module(
+    module: str | bytes,
+    scheme: str = "",
+    on_diagnostic: Callable[[str, str, str], None] | None = None,
+    name: str = "module",
 ) -> Any:
-    """Compiles MLIR text, ``name`` in locations; raises CompileError."""
+    """Compiles MLIR text or bytecode, ``name`` in locations; raises CompileError."""
+    if isinstance(module, str):
+        module = module.encode()
     _set_blas()
 
     def report(severity: str, message: str, location: str) -> None:
@@ -90,9 +95,23 @@ def compile_text(
             on_diagnostic(severity, message, location)
 
     try:
-        return _native.compile(text, scheme, os.environ.get("STEELYARD_DUMP", ""), "", name, report)
+        return _native.compile(module, scheme, os.environ.get("STEELYARD_DUMP", ""), "", name, report)
     except RuntimeError as error:
         raise CompileError(str(error)) from None
+
+
+# Where XLA takes an array over without a copy; numpy aligns to 16 bytes.
+_ALIGNMENT = 64
+_ALIGNED_FROM = 1 << 16
+
+
+def _empty(shape: tuple[int, ...], dtype: np.dtype[Any], size: int) -> NDArray[Any]:
+    """An array of ``size`` bytes, aligned where a copy of it would cost more than that."""
+    if size < _ALIGNED_FROM:
+        return np.empty(shape, dtype)
+    memory = np.empty(size + _ALIGNMENT, np.uint8)
+    start = -memory.__array_interface__["data"][0] % _ALIGNMENT
+    return memory[start : start + size].view(dtype).reshape(shape)
 
 
 class Function:
@@ -112,7 +131,7 @@ class Function:
         self.results: list[Any] = spec.results
         self._index = index
         self._takes = [(DTYPES[argument.element_type], tuple(argument.shape)) for argument in self.arguments]
-        self._gives = [(DTYPES[result.element_type], tuple(result.shape)) for result in self.results]
+        self._gives = [(tuple(r.shape), DTYPES[r.element_type], r.byte_size) for r in self.results]
 
     def __call__(self, arrays: list[NDArray[Any]]) -> list[NDArray[Any]]:
         """Runs on C-contiguous arrays of the function's types and shapes; new arrays come back."""
@@ -127,7 +146,7 @@ class Function:
                 )
             if not array.flags.c_contiguous:
                 raise RunError(f"argument {index} of {self.name} is not contiguous")
-        results = [np.empty(shape, dtype) for dtype, shape in self._gives]
+        results = [_empty(shape, dtype, size) for shape, dtype, size in self._gives]
         with context() as taken:
             try:
                 self.executable.run(self._index, taken, arrays, results)

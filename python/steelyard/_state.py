@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from steelyard._errors import SteelyardError
-from steelyard._runtime import DTYPES, ELEMENT_TYPES, Function, compile_text
+from steelyard._runtime import DTYPES, ELEMENT_TYPES, Function, compile_module
 
 
 class ScaledArray:
@@ -130,7 +130,7 @@ def _packer(shape: tuple[int, ...], user: str, storage: str, form: str) -> Funct
       %d = scaled.cast %s : {single} -> {narrow}
       return %d, %e : {narrow}, tensor<i32>
     }}"""
-    return Function(compile_text(text), 0)
+    return Function(compile_module(text), 0)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -145,7 +145,7 @@ def _unpacker(shape: tuple[int, ...], user: str, storage: str, form: str) -> Fun
       %u = stablehlo.convert %p : ({wide}) -> {result}
       return %u : {result}
     }}"""
-    return Function(compile_text(text), 0)
+    return Function(compile_module(text), 0)
 
 
 def pack(array: NDArray[Any], storage: str, form: str = "") -> ScaledArray:

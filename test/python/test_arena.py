@@ -37,7 +37,7 @@ def arena_after(function: Callable[..., Any], scheme: steelyard.Scheme, *argumen
     """What one call leaves in its arena."""
     _set_blas()
     text = jax.jit(function, keep_unused=True).lower(*arguments).as_text(debug_info=True)
-    executable = _native.compile(text, scheme.pipeline())
+    executable = _native.compile(text.encode(), scheme.pipeline())
     spec = executable.functions[0]
     results = [np.empty(tuple(r.shape), DTYPES[r.element_type]) for r in spec.results]
     context = _native.Context()
@@ -110,7 +110,7 @@ def test_fp16_takes_two_bytes() -> None:
 def test_the_order_and_the_offsets() -> None:
     """Offsets are aligned, and tensors that meet in one product do not share bytes."""
     text = jax.jit(lambda x, w: x @ w).lower(X, W).as_text(debug_info=True)
-    spec = _native.compile(text, steelyard.Scalify(matmul="fp8").pipeline()).functions[0]
+    spec = _native.compile(text.encode(), steelyard.Scalify(matmul="fp8").pipeline()).functions[0]
     assert all(tensor.offset % 64 == 0 for tensor in spec.arena_tensors)
     x, w = (t for t in spec.arena_tensors if t.element_type == "f8E4M3FN")
     assert x.offset + x.byte_size <= w.offset or w.offset + w.byte_size <= x.offset

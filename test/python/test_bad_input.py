@@ -290,8 +290,8 @@ USES = {
 def test_import_order(name: str, first: bool) -> None:
     """With what is installed here: both libraries work whichever was loaded first."""
     own = (
-        "from steelyard._runtime import Function, compile_text; import numpy as np; "
-        f"e = compile_text({ADD!r}); assert Function(e, 0)([np.ones(4, 'f4')] * 2)[0][0] == 2"
+        "from steelyard._runtime import Function, compile_module; import numpy as np; "
+        f"e = compile_module({ADD!r}); assert Function(e, 0)([np.ones(4, 'f4')] * 2)[0][0] == 2"
     )
     lines = [own, USES[name]] if first else [USES[name], own]
     done = python("\n".join(["import sys", *lines, *lines, "print('both')"]))

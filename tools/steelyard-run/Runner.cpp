@@ -162,6 +162,9 @@ int runModule(StringRef text, const RunOptions &options) {
 } // namespace
 
 int steelyard::runModules(const std::string &text, const RunOptions &options) {
+  if (StringRef(text).starts_with("ML\xefR")) { // bytecode is one module
+    return runModule(text, options);
+  }
   int status = 0;
   bool isEmpty = true;
   StringRef rest(text);

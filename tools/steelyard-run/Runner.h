@@ -20,7 +20,8 @@ struct RunOptions {
   bool time = false;
 };
 
-/// Runs the modules in `text` (separated by lines `// -----`). Reports to
+/// Runs the modules in `text` (separated by lines `// -----`), or the one in
+/// MLIR's bytecode. Reports to
 /// standard output and error. Returns the exit status: 0 if everything ran and
 /// every check held, 1 otherwise.
 int runModules(const std::string &text, const RunOptions &options);

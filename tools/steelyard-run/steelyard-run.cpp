@@ -14,9 +14,10 @@ using namespace llvm;
 int main(int argc, char **argv) {
   InitLLVM init(argc, argv);
   cl::OptionCategory category("steelyard-run");
-  cl::opt<std::string> input(cl::Positional, cl::Required,
-                             cl::desc("MODULE.mlir (- for standard input)"),
-                             cl::cat(category));
+  cl::opt<std::string> input(
+      cl::Positional, cl::Required,
+      cl::desc("MODULE, text or bytecode (- for standard input)"),
+      cl::cat(category));
   cl::opt<std::string> entry(
       "entry", cl::desc("Function to run; else all that take no arguments"),
       cl::cat(category));
