@@ -50,10 +50,13 @@ static void buildFusion(OpPassManager &pm) {
 static void buildBuffers(OpPassManager &pm) {
   bufferization::OneShotBufferizePassOptions options;
   options.bufferizeFunctionBoundaries = true;
+  // What a loop's body allocates and yields gets a fixed buffer after that.
+  options.allowReturnAllocsFromLoops = true;
   options.functionBoundaryTypeConversion =
       bufferization::LayoutMapOption::IdentityLayoutMap;
   pm.addPass(bufferization::createEmptyTensorEliminationPass());
   pm.addPass(bufferization::createOneShotBufferizePass(options));
+  pm.addNestedPass<func::FuncOp>(steelyard::cpu::createCPUCarryBuffers());
   bufferization::BufferResultsToOutParamsPassOptions results;
   results.modifyPublicFunctions = true;
   results.addResultAttribute = true;
@@ -64,6 +67,7 @@ static void buildBuffers(OpPassManager &pm) {
 }
 
 static void buildLoops(OpPassManager &pm) {
+  pm.addPass(steelyard::cpu::createCPUOutlineLoops());
   pm.addPass(steelyard::cpu::createCPUOutlineRegions());
   pm.addPass(steelyard::cpu::createCPUPlanArena());
   pm.addPass(steelyard::createConvertScaledCastToArith());

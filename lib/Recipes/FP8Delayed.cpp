@@ -33,6 +33,7 @@ public:
            "power-of-two scales from the largest amax of earlier steps";
   }
   ArrayRef<RecipeOption> options() const override { return kOptions; }
+  bool keepsState() const override { return true; }
 
   Value quantize(const QuantizeSite &site) const override {
     OpBuilder &b = site.builder;

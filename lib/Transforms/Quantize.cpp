@@ -60,7 +60,7 @@ struct Quantize : steelyard::impl::QuantizeBase<Quantize> {
                                 ArrayRef<int64_t> options, bool observe) {
     OperandRoles roles(function);
     SmallVector<std::pair<Operation *, ContractionRoles>> work;
-    WalkResult walked = function.walk([&](Operation *op) {
+    WalkResult walked = function.walk<WalkOrder::PreOrder>([&](Operation *op) {
       if (!isa<stablehlo::DotGeneralOp, scaled::DotGeneralOp>(op)) {
         return WalkResult::advance();
       }
@@ -80,22 +80,29 @@ struct Quantize : steelyard::impl::QuantizeBase<Quantize> {
     }
     QuantizedOperands quantized;
     for (auto &[op, found] : work) {
-      if (std::string reason = recipe.reasonToLeave(found.lhs, found.rhs);
-          !reason.empty()) {
+      bool isInRegion = op->getParentOp() != function;
+      std::string reason = recipe.reasonToLeave(found.lhs, found.rhs);
+      if (reason.empty() && isInRegion && recipe.keepsState()) {
+        reason = "recipe '" + recipe.name().str() +
+                 "' keeps one state a step, and this runs in a loop or branch";
+      }
+      if (!reason.empty()) {
         op->emitRemark() << "contraction left alone: " << reason << " ("
                          << found.evidence << ")";
         continue;
       }
-      OpBuilder builder(op);
       auto operand = [&](unsigned index, OperandRole role) {
         Value value = op->getOperand(index);
         Value &known = quantized[{value, static_cast<int>(role)}];
         if (!known) {
+          // In the operand's block: once for all trips of a loop that only
+          // reads it, and before every later contraction of it.
+          OpBuilder builder(value.getParentBlock()->findAncestorOpInBlock(*op));
           std::string name =
               llvm::formatv("{0}.{1}", quantized.size() - 1, stringify(role));
           known = recipe.quantize(
               {builder, op->getLoc(), function, value, role, name, options});
-          if (observe) {
+          if (observe && value.getParentRegion() == &function.getBody()) {
             known =
                 scaled::ObserveOp::create(builder, op->getLoc(), known, name);
           }
@@ -108,7 +115,6 @@ struct Quantize : steelyard::impl::QuantizeBase<Quantize> {
     return success();
   }
 
-  /// In one block, so that what an earlier contraction quantised dominates.
   using QuantizedOperands = llvm::DenseMap<std::pair<Value, int>, Value>;
 
   /// Why no recipe applies to the contraction as it is.

@@ -44,7 +44,9 @@ def _run(jaxpr: Any, consts: list[Any], arguments: list[Any], bits: int | None) 
     for equation in jaxpr.eqns:
         inputs = [read(atom) for atom in equation.invars]
         inner = equation.params.get("jaxpr") or equation.params.get("call_jaxpr")
-        if inner is not None:
+        if equation.primitive.name in _CONTROL_FLOW:
+            results = _CONTROL_FLOW[equation.primitive.name](equation.params, inputs, bits)
+        elif inner is not None:
             closed = inner if hasattr(inner, "consts") else None
             results = _run(closed.jaxpr if closed else inner, closed.consts if closed else [], inputs, bits)
         else:
@@ -52,6 +54,43 @@ def _run(jaxpr: Any, consts: list[Any], arguments: list[Any], bits: int | None) 
             results = results if equation.primitive.multiple_results else [results]
         values.update(zip(equation.outvars, map(finish, results), strict=True))
     return [read(atom) for atom in jaxpr.outvars]
+
+
+def _call(closed: Any, inputs: list[Any], bits: int | None) -> list[Any]:
+    return _run(closed.jaxpr, closed.consts, inputs, bits)
+
+
+def _scan(params: dict[str, Any], inputs: list[Any], bits: int | None) -> list[Any]:
+    first, last = params["num_consts"], params["num_consts"] + params["num_carry"]
+    consts, carry, sequences = inputs[:first], inputs[first:last], inputs[last:]
+    stacks: list[list[Any]] = []
+    steps = range(params["length"])
+    for step in reversed(steps) if params["reverse"] else steps:
+        results = _call(params["jaxpr"], [*consts, *carry, *(xs[step] for xs in sequences)], bits)
+        carry = results[: params["num_carry"]]
+        stacks.append(results[params["num_carry"] :])
+    if params["reverse"]:
+        stacks.reverse()
+    return [*carry, *(np.stack(stack) for stack in zip(*stacks, strict=True))]
+
+
+def _while(params: dict[str, Any], inputs: list[Any], bits: int | None) -> list[Any]:
+    first, second = params["cond_nconsts"], params["cond_nconsts"] + params["body_nconsts"]
+    carry = inputs[second:]
+    while np.any(goes_on := np.asarray(_call(params["cond_jaxpr"], [*inputs[:first], *carry], bits)[0])):
+        following = _call(params["body_jaxpr"], [*inputs[first:second], *carry], bits)
+        # A batched condition: those that have ended keep what they have.
+        spread = [goes_on.reshape(goes_on.shape + (1,) * (np.ndim(c) - goes_on.ndim)) for c in carry]
+        carry = [np.where(s, f, c) for s, f, c in zip(spread, following, carry, strict=True)]
+    return carry
+
+
+def _cond(params: dict[str, Any], inputs: list[Any], bits: int | None) -> list[Any]:
+    branches = params["branches"]
+    return _call(branches[min(max(int(inputs[0]), 0), len(branches) - 1)], inputs[1:], bits)
+
+
+_CONTROL_FLOW = {"scan": _scan, "while": _while, "cond": _cond}
 
 
 def error(got: Any, want: Any) -> float:

@@ -40,10 +40,6 @@ def run(*command: str | os.PathLike[str], **environment: str) -> subprocess.Comp
 # Operations outside the supported set: as JAX functions.
 
 
-def _loop(x: Any) -> Any:
-    return jax.lax.while_loop(lambda s: s[0] < 3, lambda s: (s[0] + 1, s[1] * 2), (0, x))[1]
-
-
 @pytest.mark.parametrize("scheme", SCHEMES, ids=["plain", "Scalify"])
 @pytest.mark.parametrize(
     ("function", "name"),
@@ -52,13 +48,12 @@ def _loop(x: Any) -> Any:
         (special.erfinv, "erf_inv"),
         (special.gammaln, "lgamma"),
         (lambda x: jax.lax.top_k(x, 2)[0], "top_k"),
-        (_loop, "while"),
         (lambda x: jax.lax.exp(x, accuracy=jax.lax.AccuracyMode.HIGHEST), "result_accuracy"),
         (lambda x: jnp.fft.fft(x).real, "stablehlo.real"),
         (lambda x: jax.lax.sort(x), "sort"),
         (lambda x: jnp.linalg.cholesky(jnp.outer(x, x)), "output_operand_alias"),
     ],
-    ids=["scatter", "erf_inv", "lgamma", "top_k", "while", "result_accuracy", "fft", "sort", "custom_call"],
+    ids=["scatter", "erf_inv", "lgamma", "top_k", "result_accuracy", "fft", "sort", "custom_call"],
 )
 def test_an_operation_that_is_not_supported(
     function: Callable[..., Any], name: str, scheme: steelyard.Scheme | None

@@ -121,6 +121,26 @@ GATHER = (
     "start_index_map = [0], index_vector_dim = 1>, indices_are_sorted = false, slice_sizes = array<i64: 1>}> "
     ": (X, tensor<4x1xi32>) -> tensor<4xf32>"
 )
+# 1, which no folding knows.
+INDEX = (
+    "%n = stablehlo.iota dim = 0 : tensor<2xi32>\n%m = stablehlo.slice %n [1:2] : (tensor<2xi32>) -> tensor<1xi32>\n"
+    "%i = stablehlo.reshape %m : (tensor<1xi32>) -> tensor<i32>\n"
+)
+LOOP = """
+%zero = stablehlo.constant dense<0> : tensor<i32>
+%one = stablehlo.constant dense<1> : tensor<i32>
+%three = stablehlo.constant dense<3> : tensor<i32>
+%q:2 = stablehlo.while(%i = %zero, %v = %a) : tensor<i32>, X
+ cond {
+  %go = stablehlo.compare LT, %i, %three, SIGNED : (tensor<i32>, tensor<i32>) -> tensor<i1>
+  stablehlo.return %go : tensor<i1>
+} do {
+  %j = stablehlo.add %i, %one : tensor<i32>
+  %w = stablehlo.add %v, %v : X
+  stablehlo.return %j, %w : tensor<i32>, X
+}
+%r = stablehlo.convert %q#1 : X
+"""
 PREDICATE = "%p = stablehlo.constant dense<[true, false, true, true, false, false, true, false]> : tensor<8xi1>\n"
 CHOICE = np.array([1, 0, 1, 1, 0, 0, 1, 0], bool)
 
@@ -271,6 +291,28 @@ RULES: dict[str, list[Rule]] = {
             lambda a, b: a.reshape(2, 4) @ b.reshape(4, 2),
             2,
             "2x2xf32",
+        )
+    ],
+    "stablehlo.while": [Rule(x(LOOP), lambda a: 8 * a)],
+    "stablehlo.case": [
+        Rule(
+            x(
+                INDEX + '%r = "stablehlo.case"(%i) ({\nstablehlo.return %a : X\n}, {\nstablehlo.return %b : X\n}) '
+                ": (tensor<i32>) -> X"
+            ),
+            lambda a, b: b,
+            2,
+        )
+    ],
+    "stablehlo.if": [
+        Rule(
+            x(
+                INDEX + "%p = stablehlo.convert %i : (tensor<i32>) -> tensor<i1>\n"
+                '%r = "stablehlo.if"(%p) ({\n%s = stablehlo.add %a, %b : X\nstablehlo.return %s : X\n}, {\n'
+                "stablehlo.return %b : X\n}) : (tensor<i1>) -> X"
+            ),
+            np.add,
+            2,
         )
     ],
     "stablehlo.iota": [Rule("%r = stablehlo.iota dim = 0 : tensor<8xf32>", lambda: np.arange(N, dtype=np.float64), 0)],

@@ -86,6 +86,16 @@ public:
                               mlir::DenseElementsAttr value) = 0;
   /// A result without a scale.
   virtual void plainResult(unsigned index, mlir::Value value) = 0;
+
+  /// What crosses the boundary of a region: float tensors as scaled tensors in
+  /// storage, the rest as it is. The type, an operand, a result.
+  virtual mlir::Type carriedType(mlir::Type type) = 0;
+  virtual mlir::Value carried(unsigned index) = 0;
+  virtual void carriedResult(unsigned index, mlir::Value value) = 0;
+  /// Moves a region of the operation to `to`, where its block has arguments of
+  /// these carried types, and applies the rules inside. Failure after an error.
+  virtual llvm::LogicalResult region(mlir::Region &from, mlir::Region &to,
+                                     mlir::TypeRange arguments) = 0;
 };
 
 } // namespace steelyard

@@ -53,6 +53,9 @@ public:
   virtual llvm::StringRef name() const = 0;
   virtual llvm::StringRef description() const = 0;
   virtual llvm::ArrayRef<RecipeOption> options() const { return {}; }
+  /// True for a recipe that keeps something of an operand between steps: what
+  /// runs any number of times a step has no such state.
+  virtual bool keepsState() const { return false; }
 
   /// A reason to leave a contraction of such operands alone, or an empty
   /// string.

@@ -220,6 +220,11 @@ struct Slice : Pattern<SliceOp> {
   matchAndRewrite(SliceOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
     RankedTensorType type = resultType(op);
+    if (type.getNumElements() == 0) { // its offset may lie on the edge
+      rewriter.replaceOpWithNewOp<tensor::EmptyOp>(op, type.getShape(),
+                                                   type.getElementType());
+      return success();
+    }
     rewriter.replaceOpWithNewOp<tensor::ExtractSliceOp>(
         op, type, adaptor.getOperand(),
         attributes(rewriter, op.getStartIndices()),
@@ -241,6 +246,9 @@ struct Concatenate : Pattern<ConcatenateOp> {
     for (Value input : adaptor.getInputs()) {
       ArrayRef<int64_t> shape =
           cast<RankedTensorType>(input.getType()).getShape();
+      if (llvm::is_contained(shape, 0)) { // its offset may lie on the edge
+        continue;
+      }
       result = tensor::InsertSliceOp::create(
           rewriter, op.getLoc(), input, result, attributes(rewriter, offsets),
           attributes(rewriter, shape), attributes(rewriter, strides));

@@ -19,7 +19,8 @@ void populateReductionPatterns(const mlir::TypeConverter &,
                                mlir::RewritePatternSet &);
 void populateContractionPatterns(const mlir::TypeConverter &,
                                  mlir::RewritePatternSet &);
-
+void populateControlFlowPatterns(const mlir::TypeConverter &,
+                                 mlir::RewritePatternSet &);
 void populateCheckPatterns(const mlir::TypeConverter &,
                            mlir::RewritePatternSet &);
 

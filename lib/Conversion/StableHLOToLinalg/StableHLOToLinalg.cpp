@@ -14,6 +14,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Func/Transforms/FuncConversions.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 #include "Patterns.h"
@@ -55,8 +56,8 @@ struct StableHLOToLinalg
     SignlessTypes converter;
     ConversionTarget target(*context);
     target.addLegalDialect<arith::ArithDialect, linalg::LinalgDialect,
-                           math::MathDialect, tensor::TensorDialect,
-                           steelyard::cpu::CPUDialect>();
+                           math::MathDialect, scf::SCFDialect,
+                           tensor::TensorDialect, steelyard::cpu::CPUDialect>();
     target.addLegalOp<ModuleOp>();
     target.addDynamicallyLegalDialect<scaled::ScaledDialect>(
         [](Operation *op) { return isScalar(op); });
@@ -71,6 +72,7 @@ struct StableHLOToLinalg
     steelyard::populateDataMovementPatterns(converter, patterns);
     steelyard::populateReductionPatterns(converter, patterns);
     steelyard::populateContractionPatterns(converter, patterns);
+    steelyard::populateControlFlowPatterns(converter, patterns);
     steelyard::populateCheckPatterns(converter, patterns);
     populateFunctionOpInterfaceTypeConversionPattern<func::FuncOp>(patterns,
                                                                    converter);

@@ -45,6 +45,7 @@ void attachElementwiseRules(mlir::MLIRContext &context);
 void attachDataMovementRules(mlir::MLIRContext &context);
 void attachReductionRules(mlir::MLIRContext &context);
 void attachContractionRules(mlir::MLIRContext &context);
+void attachControlFlowRules(mlir::MLIRContext &context);
 void attachCHLORules(mlir::MLIRContext &context);
 void attachNoRules(mlir::MLIRContext &context);
 void attachCHLONoRules(mlir::MLIRContext &context);

@@ -17,6 +17,7 @@ void steelyard::registerScaleRules(mlir::DialectRegistry &registry) {
         attachDataMovementRules(*context);
         attachReductionRules(*context);
         attachContractionRules(*context);
+        attachControlFlowRules(*context);
         attachNoRules(*context);
       });
   registry.addExtension(

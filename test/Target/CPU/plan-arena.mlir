@@ -28,3 +28,26 @@ func.func @bytes(%y: memref<100xf8E4M3FN>) {
   memref.copy %a, %y : memref<100xf8E4M3FN> to memref<100xf8E4M3FN>
   return
 }
+
+// A buffer from before a loop lives all along it; those of one trip share memory when they don't meet.
+// CHECK-LABEL: func.func @loop
+// CHECK-SAME: steelyard.arena_size = 768
+// CHECK-SAME: {offset = 0 : i64, type = memref<64xf32>}, {offset = 256 : i64, type = memref<64xf32>}, {offset = 512 : i64, type = memref<64xf32>}, {offset = 256 : i64, type = memref<64xf32>}]
+// CHECK: scf.for
+// CHECK-COUNT-3: memref.view
+func.func @loop(%x: memref<64xf32>, %n: index) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %a = memref.alloc() : memref<64xf32>
+  linalg.exp ins(%x : memref<64xf32>) outs(%a : memref<64xf32>)
+  scf.for %i = %c0 to %n step %c1 {
+    %b = memref.alloc() : memref<64xf32>
+    %c = memref.alloc() : memref<64xf32>
+    %d = memref.alloc() : memref<64xf32>
+    linalg.exp ins(%a : memref<64xf32>) outs(%b : memref<64xf32>)
+    linalg.exp ins(%b : memref<64xf32>) outs(%c : memref<64xf32>)
+    linalg.exp ins(%c : memref<64xf32>) outs(%d : memref<64xf32>)
+    linalg.exp ins(%d : memref<64xf32>) outs(%x : memref<64xf32>)
+  }
+  return
+}

@@ -8,13 +8,14 @@
 include "mlir/Pass/PassBase.td"
 
 def ConvertStableHLOToLinalg : Pass<"convert-stablehlo-to-linalg", "::mlir::ModuleOp"> {
-  let summary = "lowers stablehlo, and scaled operations on plain tensors, to linalg";
+  let summary = "lowers stablehlo, and scaled operations on plain tensors, to linalg and scf";
   let description = [{
     Elementwise operations become `linalg.generic` with scalar bodies; floats
     narrower than 32 bits are computed in float32 and rounded once to their type.
     Reductions accumulate in float32 at least. Contractions become `cpu.gemm`.
     Unsigned integers become signless. `scaled.rescale` becomes three multiplications in the loop by
-    `scaled.rescale_factors` made before it.
+    `scaled.rescale_factors` made before it. `while`, `case` and `if` become `scf.while` and `scf.if`; a loop also ends
+    when its call is cancelled (`cpu.poll`).
 
     ```mlir
     %2 = stablehlo.add %0, %1 : tensor<4xf32>
@@ -25,7 +26,7 @@ def ConvertStableHLOToLinalg : Pass<"convert-stablehlo-to-linalg", "::mlir::Modu
     Numerics: as the StableHLO specification, the order of sums aside; integer division by zero gives all ones.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
-                           "::mlir::tensor::TensorDialect", "::mlir::scaled::ScaledDialect",
+                           "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect", "::mlir::scaled::ScaledDialect",
                            "::steelyard::cpu::CPUDialect"];
 }
 

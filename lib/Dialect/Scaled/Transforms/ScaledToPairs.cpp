@@ -36,16 +36,8 @@ public:
     if (failed(splitArguments())) {
       return failure();
     }
-    SmallVector<Operation *> done;
-    for (Operation &op :
-         llvm::make_early_inc_range(function.getBody().front())) {
-      FailureOr<bool> replaced = expand(&op);
-      if (failed(replaced)) {
-        return failure();
-      }
-      if (*replaced) {
-        done.push_back(&op);
-      }
+    if (failed(expandBlock(function.getBody().front()))) {
+      return failure();
     }
     for (Operation *op : llvm::reverse(done)) {
       op->erase();
@@ -54,6 +46,21 @@ public:
   }
 
 private:
+  LogicalResult expandBlock(Block &block) {
+    for (Operation &op : llvm::make_early_inc_range(block)) {
+      // Before what is inside of it: it is erased after that.
+      size_t position = done.size();
+      FailureOr<bool> replaced = expand(&op);
+      if (failed(replaced)) {
+        return failure();
+      }
+      if (*replaced) {
+        done.insert(done.begin() + position, &op);
+      }
+    }
+    return success();
+  }
+
   static LogicalResult check(Location location, Type type) {
     auto scaled = dyn_cast<ScaledTensorType>(type);
     if (scaled && !scaled.isPerTensorExponent()) {
@@ -178,6 +185,12 @@ private:
         .Case<EdgeOp>([&](EdgeOp edge) { return expandEdge(b, edge); })
         .Case<func::ReturnOp>(
             [&](func::ReturnOp leave) { return splitResults(leave); })
+        .Case<stablehlo::ReturnOp>([&](stablehlo::ReturnOp leave) {
+          leave->setOperands(splitValues(leave->getOperands()));
+          return false;
+        })
+        .Case<stablehlo::WhileOp, stablehlo::CaseOp, stablehlo::IfOp>(
+            [&](Operation *op) { return expandRegions(b, op); })
         .Default([&](Operation *) -> FailureOr<bool> {
           auto isScaled = [](Type type) { return isa<ScaledTensorType>(type); };
           if (llvm::any_of(op->getOperandTypes(), isScaled) ||
@@ -187,6 +200,70 @@ private:
           }
           return false;
         });
+  }
+
+  SmallVector<Value> splitValues(ValueRange values) {
+    SmallVector<Value> split;
+    for (Value value : values) {
+      if (!isa<ScaledTensorType>(value.getType())) {
+        split.push_back(value);
+        continue;
+      }
+      Pair pair = parts(value);
+      split.push_back(pair.data);
+      split.push_back(pair.exponent);
+    }
+    return split;
+  }
+
+  static SmallVector<Type> splitTypes(TypeRange types) {
+    SmallVector<Type> split;
+    for (Type type : types) {
+      auto scaled = dyn_cast<ScaledTensorType>(type);
+      split.push_back(scaled ? Type(scaled.getDataType()) : type);
+      if (scaled) {
+        split.push_back(RankedTensorType::get(
+            {}, IntegerType::get(type.getContext(), /*width=*/32)));
+      }
+    }
+    return split;
+  }
+
+  /// Each of the values has one or two others in its place.
+  void joinValues(ValueRange values, ValueRange split) {
+    for (Value value : values) {
+      if (isa<ScaledTensorType>(value.getType())) {
+        pairs[value] = {split[0], split[1]};
+        split = split.drop_front(2);
+      } else {
+        value.replaceAllUsesWith(split[0]);
+        split = split.drop_front();
+      }
+    }
+  }
+
+  FailureOr<bool> expandRegions(OpBuilder &b, Operation *op) {
+    OperationState state(op->getLoc(), op->getName());
+    state.addOperands(splitValues(op->getOperands()));
+    state.addTypes(splitTypes(op->getResultTypes()));
+    state.addAttributes(op->getAttrs());
+    for (unsigned index = 0; index < op->getNumRegions(); ++index) {
+      state.addRegion();
+    }
+    Operation *created = b.create(state);
+    for (auto [from, to] : llvm::zip(op->getRegions(), created->getRegions())) {
+      Block &old = from.front();
+      SmallVector<Type> types = splitTypes(old.getArgumentTypes());
+      Block *block = b.createBlock(
+          &to, {}, types, SmallVector<Location>(types.size(), op->getLoc()));
+      block->getOperations().splice(block->end(), old.getOperations());
+      joinValues(old.getArguments(), block->getArguments());
+      if (failed(expandBlock(*block))) {
+        return failure();
+      }
+    }
+    joinValues(op->getResults(), created->getResults());
+    return true;
   }
 
   void forward(Value from, Value to) {
@@ -316,6 +393,7 @@ private:
 
   func::FuncOp function;
   DenseMap<Value, Pair> pairs;
+  SmallVector<Operation *> done;
 };
 
 /// No scaled type in operands, results, block arguments or attributes.

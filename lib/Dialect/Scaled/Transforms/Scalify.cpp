@@ -10,6 +10,7 @@
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
+#include "mlir/Transforms/RegionUtils.h"
 
 #include "NonNegative.h"
 #include "ScalifyRewriter.h"
@@ -33,6 +34,16 @@ bool isFloatTensor(Type type) {
   return tensor && isa<FloatType>(tensor.getElementType());
 }
 
+bool touchesFloats(Operation *op) {
+  WalkResult result = op->walk([](Operation *inside) {
+    return llvm::any_of(inside->getOperandTypes(), isFloatTensor) ||
+                   llvm::any_of(inside->getResultTypes(), isFloatTensor)
+               ? WalkResult::interrupt()
+               : WalkResult::advance();
+  });
+  return result.wasInterrupted();
+}
+
 struct Options {
   FloatType storage;
   bool scaledState;
@@ -44,7 +55,8 @@ struct Options {
 class Walk {
 public:
   Walk(func::FuncOp function, const Options &options)
-      : function(function), options(options), storage(options.storage) {}
+      : function(function), options(options), storage(options.storage),
+        blockVisitor([this](Block &block) { return visitBlock(block); }) {}
 
   LogicalResult run() {
     Block &block = function.getBody().front();
@@ -58,15 +70,8 @@ public:
       addRoundingKey();
     }
     enterArguments(block, operations.front());
-    for (Operation *op : operations) {
-      if (auto leave = dyn_cast<func::ReturnOp>(op)) {
-        returnValues(leave);
-        break;
-      }
-      if (failed(visit(op))) {
-        return failure();
-      }
-      replaced.push_back(op);
+    if (failed(visitAll(operations))) {
+      return failure();
     }
     for (Operation *op : llvm::reverse(replaced)) {
       if (op->use_empty()) {
@@ -80,6 +85,42 @@ public:
   }
 
 private:
+  LogicalResult visitAll(ArrayRef<Operation *> operations) {
+    for (Operation *op : operations) {
+      if (auto leave = dyn_cast<func::ReturnOp>(op)) {
+        returnValues(leave);
+        continue;
+      }
+      // Before what is inside of it: it is erased after that.
+      replaced.push_back(op);
+      if (auto leave = dyn_cast<stablehlo::ReturnOp>(op)) {
+        passOn(leave);
+      } else if (failed(visit(op))) {
+        return failure();
+      }
+    }
+    return success();
+  }
+
+  LogicalResult visitBlock(Block &block) {
+    return visitAll(
+        llvm::map_to_vector(block, [](Operation &op) { return &op; }));
+  }
+
+  ScalifyRewriter rewriterAt(Operation *op) {
+    return {op, storage, values, blockVisitor};
+  }
+
+  /// The end of a region.
+  void passOn(stablehlo::ReturnOp leave) {
+    ScalifyRewriter rewriter = rewriterAt(leave);
+    SmallVector<Value> passed;
+    for (unsigned index = 0; index < leave->getNumOperands(); ++index) {
+      passed.push_back(rewriter.carried(index));
+    }
+    stablehlo::ReturnOp::create(rewriter.builder(), leave.getLoc(), passed);
+  }
+
   bool isRounded(Type type) const {
     return storageOf(cast<RankedTensorType>(type), storage) == storage;
   }
@@ -123,7 +164,7 @@ private:
   }
 
   void enterArguments(Block &block, Operation *first) {
-    ScalifyRewriter rewriter(first, storage, values);
+    ScalifyRewriter rewriter = rewriterAt(first);
     for (BlockArgument argument : block.getArguments()) {
       if (!isFloatTensor(argument.getType())) {
         values[argument] = {{}, argument, {}, false, false};
@@ -181,7 +222,7 @@ private:
 
   void returnValues(func::ReturnOp leave) {
     remarkOnRounding(leave);
-    ScalifyRewriter rewriter(leave, storage, values);
+    ScalifyRewriter rewriter = rewriterAt(leave);
     for (OpOperand &operand : leave->getOpOperands()) {
       const ScalifiedValue value = values.lookup(operand.get());
       if (!value.scaled) {
@@ -218,19 +259,16 @@ private:
   }
 
   LogicalResult visit(Operation *op) {
-    bool hasFloats = llvm::any_of(op->getOperandTypes(), isFloatTensor) ||
-                     llvm::any_of(op->getResultTypes(), isFloatTensor);
-    if (!hasFloats) {
-      Operation *kept = rebuild(op, [&](unsigned index) {
-        return values.lookup(op->getOperand(index)).plain;
-      });
+    if (!touchesFloats(op)) {
+      Operation *kept =
+          rebuild(op, [&](Value value) { return values.lookup(value).plain; });
       for (auto [from, to] : llvm::zip(op->getResults(), kept->getResults())) {
         values[from] = {{}, to, {}, false, false};
       }
       return success();
     }
     auto rule = dyn_cast<ScalePropagationOpInterface>(op);
-    ScalifyRewriter rewriter(op, storage, values);
+    ScalifyRewriter rewriter = rewriterAt(op);
     if (llvm::any_of(op->getResults(), [&](Value result) {
           return rootResults.contains(result) ||
                  (roundingKey && stateValues.contains(result));
@@ -246,12 +284,15 @@ private:
                                    : "it has no scale rule");
   }
 
-  /// The operation with other operands, its regions moved.
+  /// The operation with other operands, its regions copied: what these read
+  /// from outside is replaced as well.
   static Operation *rebuild(Operation *op,
-                            llvm::function_ref<Value(unsigned)> operandOf) {
+                            llvm::function_ref<Value(Value)> replacementOf) {
+    llvm::SetVector<Value> read(op->operand_begin(), op->operand_end());
+    getUsedValuesDefinedAbove(op->getRegions(), read);
     IRMapping mapping;
-    for (unsigned index = 0; index < op->getNumOperands(); ++index) {
-      mapping.map(op->getOperand(index), operandOf(index));
+    for (Value value : read) {
+      mapping.map(value, replacementOf(value));
     }
     OpBuilder builder(op);
     return builder.clone(*op, mapping);
@@ -261,11 +302,10 @@ private:
                                     StringRef reason) {
     // What it stands for may be read from constants' types: the clone has the
     // user's own types.
-    Operation *kept = rebuild(op, [&](unsigned index) -> Value {
-      const ScalifiedValue value = values.lookup(op->getOperand(index));
+    Operation *kept = rebuild(op, [&](Value read) -> Value {
+      const ScalifiedValue value = values.lookup(read);
       return value.scaled
-                 ? rewriter.leave(value, cast<RankedTensorType>(
-                                             op->getOperand(index).getType()))
+                 ? rewriter.leave(value, cast<RankedTensorType>(read.getType()))
                  : value.plain;
     });
     op->emitRemark() << "'" << op->getName()
@@ -281,6 +321,7 @@ private:
   func::FuncOp function;
   Options options;
   FloatType storage;
+  std::function<LogicalResult(Block &)> blockVisitor;
   ScalifiedValues values;
   llvm::SmallDenseSet<unsigned> stateArguments;
   SmallVector<bool> stateResults;

@@ -35,9 +35,9 @@ FloatType steelyard::storageOf(RankedTensorType type, FloatType storage) {
 }
 
 ScalifyRewriter::ScalifyRewriter(Operation *op, FloatType storageType,
-                                 ScalifiedValues &values)
+                                 ScalifiedValues &values, VisitBlock visitBlock)
     : b(op), loc(op->getLoc()), op(op), storageType(storageType),
-      values(values) {}
+      values(values), visitBlock(visitBlock) {}
 
 const ScalifiedValue &ScalifyRewriter::value(unsigned index) {
   auto found = values.find(op->getOperand(index));
@@ -205,6 +205,57 @@ void ScalifyRewriter::constantResult(unsigned index, DenseElementsAttr value) {
 
 void ScalifyRewriter::plainResult(unsigned index, Value value) {
   set(index, {{}, value, {}, false, false});
+}
+
+namespace {
+
+/// A value as it comes out of a region: storage is all that bounds it.
+ScalifiedValue afterBoundary(Value value) {
+  auto type = dyn_cast<ScaledTensorType>(value.getType());
+  if (!type) {
+    return {{}, value, {}, false, false};
+  }
+  return {value,
+          {},
+          AmaxRange::unknown(),
+          type.getDataType().getNumElements() == 1,
+          false};
+}
+
+} // namespace
+
+Type ScalifyRewriter::carriedType(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  if (!tensor || !isa<FloatType>(tensor.getElementType())) {
+    return type;
+  }
+  return ScaledTensorType::get(tensor.getShape(),
+                               storageOf(tensor, storageType));
+}
+
+Value ScalifyRewriter::carried(unsigned index) {
+  const ScalifiedValue known = value(index);
+  return known.scaled ? keep(known, StateRounding()) : known.plain;
+}
+
+void ScalifyRewriter::carriedResult(unsigned index, Value value) {
+  set(index, afterBoundary(value));
+}
+
+LogicalResult ScalifyRewriter::region(Region &from, Region &to,
+                                      TypeRange arguments) {
+  OpBuilder::InsertionGuard guard(b);
+  Block &old = from.front();
+  SmallVector<Location> locations = llvm::map_to_vector(
+      old.getArguments(), [](BlockArgument a) { return a.getLoc(); });
+  Block *block = b.createBlock(&to, {}, arguments, locations);
+  // The operations keep seeing the old arguments until they are visited.
+  block->getOperations().splice(block->end(), old.getOperations());
+  for (auto [before, after] :
+       llvm::zip_equal(old.getArguments(), block->getArguments())) {
+    values[before] = afterBoundary(after);
+  }
+  return visitBlock(*block);
 }
 
 ScalifiedValue ScalifyRewriter::enter(Value value) {

@@ -34,8 +34,11 @@ using ScalifiedValues = llvm::DenseMap<mlir::Value, ScalifiedValue>;
 /// The walk's side of ScaleRewriter, for one operation.
 class ScalifyRewriter : public ScaleRewriter {
 public:
+  /// Applies the rules to what is in a block whose arguments are known.
+  using VisitBlock = llvm::function_ref<llvm::LogicalResult(mlir::Block &)>;
+
   ScalifyRewriter(mlir::Operation *op, mlir::FloatType storageType,
-                  ScalifiedValues &values);
+                  ScalifiedValues &values, VisitBlock visitBlock);
 
   mlir::OpBuilder &builder() override { return b; }
   mlir::Location location() override { return loc; }
@@ -61,6 +64,11 @@ public:
   void accumulator(unsigned index, mlir::Value scaled) override;
   void constantResult(unsigned index, mlir::DenseElementsAttr value) override;
   void plainResult(unsigned index, mlir::Value value) override;
+  mlir::Type carriedType(mlir::Type type) override;
+  mlir::Value carried(unsigned index) override;
+  void carriedResult(unsigned index, mlir::Value value) override;
+  llvm::LogicalResult region(mlir::Region &from, mlir::Region &to,
+                             mlir::TypeRange arguments) override;
 
   /// Results that stay float32 until they leave the function in another form.
   void keepWide() { keepsWide = true; }
@@ -90,6 +98,7 @@ private:
   mlir::Operation *op;
   mlir::FloatType storageType;
   ScalifiedValues &values;
+  VisitBlock visitBlock;
   bool keepsWide = false;
 };
 

@@ -48,7 +48,9 @@ struct FuseElementwise
   bool isWorthFusing(OpOperand *operand) {
     auto producer = operand->get().getDefiningOp<linalg::GenericOp>();
     auto consumer = dyn_cast<linalg::GenericOp>(operand->getOwner());
-    if (!producer || !consumer) {
+    // What is outside of a loop is computed once.
+    if (!producer || !consumer ||
+        producer->getBlock() != consumer->getBlock()) {
       return false;
     }
     unsigned cost = costOf(producer);

@@ -13,9 +13,10 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
-#include "mlir/Interfaces/ViewLikeInterface.h"
 
 #include "llvm/ADT/SetVector.h"
+
+#include "Buffers.h"
 
 namespace steelyard::cpu {
 #define GEN_PASS_DEF_CPUOUTLINEREGIONS
@@ -23,6 +24,7 @@ namespace steelyard::cpu {
 } // namespace steelyard::cpu
 
 using namespace mlir;
+using namespace steelyard::cpu;
 
 namespace {
 
@@ -256,13 +258,6 @@ private:
 // The pass
 //===----------------------------------------------------------------------===//
 
-Value rootOf(Value buffer) {
-  while (auto view = buffer.getDefiningOp<ViewLikeOpInterface>()) {
-    buffer = view.getViewSource();
-  }
-  return buffer;
-}
-
 bool isSameView(Value a, Value b) {
   Operation *left = a.getDefiningOp(), *right = b.getDefiningOp();
   return a.getType() == b.getType() && left && right &&
@@ -427,16 +422,7 @@ struct OutlineRegions
                                        rewriter.getFunctionType(types, {}));
     region.setPrivate();
     Block *entry = region.addEntryBlock();
-    for (auto [index, value] : llvm::enumerate(captured)) {
-      bool alone = isa<MemRefType>(value.getType()) &&
-                   llvm::count_if(captured, [&](Value other) {
-                     return rootOf(other) == rootOf(value);
-                   }) == 1;
-      if (alone) {
-        region.setArgAttr(index + 2, LLVM::LLVMDialect::getNoAliasAttrName(),
-                          rewriter.getUnitAttr());
-      }
-    }
+    markDisjointBuffers(region, captured.getArrayRef(), /*first=*/2);
     IRMapping mapping;
     mapping.map(captured.getArrayRef(), entry->getArguments().drop_front(2));
     rewriter.setInsertionPointToStart(entry);

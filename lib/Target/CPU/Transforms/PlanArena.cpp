@@ -23,7 +23,7 @@ constexpr int64_t kAlignment = 64;
 struct Buffer {
   memref::AllocOp alloc;
   int64_t size;
-  unsigned first, last; // positions in the block, inclusive
+  unsigned first, last; // positions, inclusive
   int64_t offset = 0;
 };
 
@@ -32,26 +32,47 @@ int64_t byteSize(MemRefType type) {
   return type.getNumElements() * ((bits + 7) / 8);
 }
 
-/// First and last position of operations of `block` that may touch the buffer,
-/// through views.
-std::pair<unsigned, unsigned>
-life(Value buffer, Block *block,
-     const DenseMap<Operation *, unsigned> &position) {
-  unsigned first = std::numeric_limits<unsigned>::max(), last = 0;
-  SmallVector<Value> aliases = {buffer};
-  while (!aliases.empty()) {
-    for (Operation *user : aliases.pop_back_val().getUsers()) {
-      if (isa<ViewLikeOpInterface>(user)) {
-        llvm::append_range(aliases, user->getResults());
-        continue;
+/// Where operations stand in the function, those inside of others between the
+/// first and the last position of these.
+class Positions {
+public:
+  explicit Positions(func::FuncOp function) { number(function.getBody()); }
+
+  /// First and last position of operations that may touch the buffer, through
+  /// views. What happens inside of a loop happens all along it, to a buffer
+  /// from outside.
+  std::pair<unsigned, unsigned> life(Value buffer) const {
+    Block *block = buffer.getParentBlock();
+    unsigned first = std::numeric_limits<unsigned>::max(), last = 0;
+    SmallVector<Value> aliases = {buffer};
+    while (!aliases.empty()) {
+      for (Operation *user : aliases.pop_back_val().getUsers()) {
+        if (isa<ViewLikeOpInterface>(user)) {
+          llvm::append_range(aliases, user->getResults());
+          continue;
+        }
+        auto [begin, end] = span.lookup(block->findAncestorOpInBlock(*user));
+        first = std::min(first, begin);
+        last = std::max(last, end);
       }
-      unsigned at = position.lookup(block->findAncestorOpInBlock(*user));
-      first = std::min(first, at);
-      last = std::max(last, at);
+    }
+    return {std::min(first, last), last};
+  }
+
+private:
+  void number(Region &region) {
+    for (Operation &op : region.getOps()) {
+      unsigned begin = next++;
+      for (Region &nested : op.getRegions()) {
+        number(nested);
+      }
+      span[&op] = {begin, next++};
     }
   }
-  return {std::min(first, last), last};
-}
+
+  DenseMap<Operation *, std::pair<unsigned, unsigned>> span;
+  unsigned next = 0;
+};
 
 /// First fit by decreasing size. Returns the bytes needed.
 int64_t place(MutableArrayRef<Buffer> buffers) {
@@ -121,19 +142,15 @@ struct PlanArena : steelyard::cpu::impl::CPUPlanArenaBase<PlanArena> {
   }
 
   LogicalResult plan(func::FuncOp function) {
-    Block *block = &function.getBody().front();
-    DenseMap<Operation *, unsigned> position;
-    for (auto [index, op] : llvm::enumerate(*block)) {
-      position[&op] = index;
-    }
+    Positions positions(function);
     SmallVector<Buffer> buffers;
     WalkResult walked = function.walk([&](memref::AllocOp alloc) {
-      if (alloc->getBlock() != block || !alloc.getType().hasStaticShape()) {
-        alloc.emitOpError("is not a static buffer of the function's body; this "
-                          "is a fault of the compiler");
+      if (!alloc.getType().hasStaticShape()) {
+        alloc.emitOpError(
+            "has no static size; this is a fault of the compiler");
         return WalkResult::interrupt();
       }
-      auto [first, last] = life(alloc, block, position);
+      auto [first, last] = positions.life(alloc);
       buffers.push_back({alloc, byteSize(alloc.getType()), first, last});
       return WalkResult::advance();
     });

@@ -240,6 +240,27 @@ struct CheckLowering : ConvertOpToLLVMPattern<CheckOp> {
   }
 };
 
+struct PollLowering : ConvertOpToLLVMPattern<PollOp> {
+  using ConvertOpToLLVMPattern::ConvertOpToLLVMPattern;
+
+  LogicalResult
+  matchAndRewrite(PollOp op, OpAdaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Emitter emit{rewriter, op.getLoc()};
+    Type i32 = rewriter.getI32Type();
+    LLVM::LLVMFuncOp poll =
+        declare(op, rewriter, "steelyard_poll", i32, {emit.pointer()});
+    Value status = LLVM::CallOp::create(rewriter, op.getLoc(), poll,
+                                        ValueRange{contextOf(op)})
+                       .getResult();
+    Value ok = LLVM::ConstantOp::create(rewriter, op.getLoc(), i32,
+                                        rewriter.getI32IntegerAttr(0));
+    rewriter.replaceOpWithNewOp<LLVM::ICmpOp>(op, LLVM::ICmpPredicate::eq,
+                                              status, ok);
+    return success();
+  }
+};
+
 struct ToLLVM : steelyard::cpu::impl::CPUToLLVMBase<ToLLVM> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
@@ -278,7 +299,7 @@ struct ToLLVM : steelyard::cpu::impl::CPUToLLVMBase<ToLLVM> {
     populateFinalizeMemRefToLLVMConversionPatterns(converter, patterns);
     populateFuncToLLVMConversionPatterns(converter, patterns);
     index::populateIndexToLLVMConversionPatterns(converter, patterns);
-    patterns.add<GemmLowering, CheckLowering>(converter);
+    patterns.add<GemmLowering, CheckLowering, PollLowering>(converter);
     if (failed(applyFullConversion(module, target, std::move(patterns)))) {
       return signalPassFailure();
     }

@@ -53,4 +53,10 @@ def CPU_CheckOp : CPU_Op<"check", [DeclareOpInterfaceMethods<MemoryEffectsOpInte
   let assemblyFormat = "$got `,` $want `kind` $kind `bound` $bound attr-dict `:` type($got) `,` type($want)";
 }
 
+def CPU_PollOp : CPU_Op<"poll", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "false once the call has been cancelled or has failed";
+  let results = (outs I1:$goes_on);
+  let assemblyFormat = "attr-dict `:` type($goes_on)";
+}
+
 #endif // STEELYARD_TARGET_CPU_IR_CPUOPS

@@ -28,7 +28,8 @@ def CPUScalars : Pass<"cpu-scalars", "::mlir::func::FuncOp"> {
   let description = [{
     Exponents, learning rates, losses: a `linalg.generic` without loops becomes its body between
     `tensor.extract` and `tensor.from_elements`, and loops take operands of
-    rank 0 by value. So no exponent lies in memory, and none is computed again by fusion.
+    rank 0 by value; `scf.while` and `scf.if` carry elements. So no exponent and no loop counter lies in memory, and no
+    exponent is computed again by fusion.
 
     Numerics: bit for bit.
   }];
@@ -47,10 +48,24 @@ def CPUPlaceResults : Pass<"cpu-place-results", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::mlir::memref::MemRefDialect"];
 }
 
+def CPUCarryBuffers : Pass<"cpu-carry-buffers", "::mlir::func::FuncOp"> {
+  let summary = "loops carry values in fixed buffers, branches give their results in one";
+  let description = [{
+    After bufferization an `scf.while` may carry a buffer that its body allocated anew. Each
+    carried tensor gets one buffer instead, into which the initial value is copied before the loop and the next value
+    at the end of the body, unless it is there already; where carried values change places, by way of
+    others. Likewise the results of `scf.if`. What is left carries no buffers, so that every allocation
+    has a fixed place and ends its life in the block that it is in.
+
+    Numerics: bit for bit.
+  }];
+  let dependentDialects = ["::mlir::memref::MemRefDialect"];
+}
+
 def CPUPlanArena : Pass<"cpu-plan-arena", "::mlir::ModuleOp"> {
   let summary = "places every temporary buffer in one arena";
   let description = [{
-    Each `memref.alloc` of a public function becomes a view, at a fixed 64-byte aligned
+    Each `memref.alloc` of a public function, of its body or of blocks in it, becomes a view, at a fixed 64-byte aligned
     offset, of an arena that the caller gives as the function's second argument, after the execution context. Buffers whose
     lives do not overlap share memory (first fit by decreasing size). The
     function gets `steelyard.arena_size`, the bytes it needs, and
@@ -59,6 +74,18 @@ def CPUPlanArena : Pass<"cpu-plan-arena", "::mlir::ModuleOp"> {
     Numerics: bit for bit.
   }];
   let dependentDialects = ["::mlir::memref::MemRefDialect", "::mlir::arith::ArithDialect"];
+}
+
+def CPUOutlineLoops : Pass<"cpu-outline-loops", "::mlir::ModuleOp"> {
+  let summary = "makes a function of every loop over scalars";
+  let description = [{
+    An outermost `scf.for` with nothing but loads, stores and arithmetic in it, as a scatter or a scan has, becomes
+    a private function of the buffers and scalars it uses. So LLVM optimises it, and knows which buffers cannot
+    overlap, whatever it does to the public function.
+
+    Numerics: bit for bit.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }
 
 def CPUOutlineRegions : Pass<"cpu-outline-regions", "::mlir::ModuleOp"> {

@@ -1,0 +1,34 @@
+//===- Buffers.cpp - What passes ask about buffers --------------*- C++ -*-===//
+// Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "Buffers.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
+
+using namespace mlir;
+
+Value steelyard::cpu::rootOf(Value buffer) {
+  while (auto view = buffer.getDefiningOp<ViewLikeOpInterface>()) {
+    buffer = view.getViewSource();
+  }
+  return buffer;
+}
+
+void steelyard::cpu::markDisjointBuffers(func::FuncOp function,
+                                         ArrayRef<Value> values,
+                                         unsigned first) {
+  Builder builder(function.getContext());
+  for (auto [index, value] : llvm::enumerate(values)) {
+    bool isAlone = isa<MemRefType>(value.getType()) &&
+                   llvm::count_if(values, [value = value](Value other) {
+                     return rootOf(other) == rootOf(value);
+                   }) == 1;
+    if (isAlone) {
+      function.setArgAttr(first + index,
+                          LLVM::LLVMDialect::getNoAliasAttrName(),
+                          builder.getUnitAttr());
+    }
+  }
+}

@@ -1,0 +1,22 @@
+//===- Buffers.h - What passes ask about buffers ----------------*- C++ -*-===//
+// Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef STEELYARD_LIB_TARGET_CPU_TRANSFORMS_BUFFERS_H
+#define STEELYARD_LIB_TARGET_CPU_TRANSFORMS_BUFFERS_H
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Value.h"
+
+namespace steelyard::cpu {
+
+/// The buffer that a chain of views looks at.
+mlir::Value rootOf(mlir::Value buffer);
+
+/// Marks as llvm.noalias those arguments of a function, from `first` on, that
+/// are called with buffers of which no other view is among `values`.
+void markDisjointBuffers(mlir::func::FuncOp function,
+                         llvm::ArrayRef<mlir::Value> values, unsigned first);
+
+} // namespace steelyard::cpu
+
+#endif // STEELYARD_LIB_TARGET_CPU_TRANSFORMS_BUFFERS_H
