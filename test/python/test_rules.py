@@ -328,6 +328,8 @@ RULES: dict[str, list[Rule]] = {
     "chlo.sinh": [chlo("sinh", np.sinh)],
     "chlo.erf": [chlo("erf", scipy.special.erf)],
     "chlo.erfc": [chlo("erfc", scipy.special.erfc)],
+    "chlo.erf_inv": [chlo("erf_inv", scipy.special.erfinv)],
+    "chlo.lgamma": [chlo("lgamma", scipy.special.gammaln)],
 }
 
 CASES = [(name, number) for name, forms in RULES.items() for number in range(len(forms))]

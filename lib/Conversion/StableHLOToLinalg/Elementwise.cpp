@@ -99,6 +99,7 @@ void steelyard::populateElementwisePatterns(const TypeConverter &converter,
                Elementwise<chlo::AsinOp>, Elementwise<chlo::AsinhOp>,
                Elementwise<chlo::AtanOp>, Elementwise<chlo::AtanhOp>,
                Elementwise<chlo::CoshOp>, Elementwise<chlo::ErfOp>,
-               Elementwise<chlo::ErfcOp>, Elementwise<chlo::SinhOp>>(
+               Elementwise<chlo::ErfcOp>, Elementwise<chlo::SinhOp>,
+               Elementwise<chlo::ErfInvOp>, Elementwise<chlo::LgammaOp>>(
       converter, patterns.getContext());
 }

@@ -11,34 +11,14 @@
 
 #include "llvm/ADT/TypeSwitch.h"
 
+#include "Elementary.h"
 #include "Patterns.h"
 
 using namespace mlir;
 using namespace mlir::stablehlo;
+using namespace steelyard;
 
 namespace {
-
-/// Arithmetic on elements, at one location.
-struct Scalar {
-  OpBuilder &b;
-  Location loc;
-
-  Value integer(Type type, int64_t value) {
-    return arith::ConstantOp::create(b, loc, b.getIntegerAttr(type, value));
-  }
-  Value real(Type type, double value) {
-    return arith::ConstantOp::create(b, loc, b.getFloatAttr(type, value));
-  }
-  Value select(Value condition, Value yes, Value no) {
-    return arith::SelectOp::create(b, loc, condition, yes, no);
-  }
-  Value cmpi(arith::CmpIPredicate predicate, Value l, Value r) {
-    return arith::CmpIOp::create(b, loc, predicate, l, r);
-  }
-  Value cmpf(arith::CmpFPredicate predicate, Value l, Value r) {
-    return arith::CmpFOp::create(b, loc, predicate, l, r);
-  }
-};
 
 bool isNarrowFloat(Type type) {
   return isa<FloatType>(type) && type.getIntOrFloatBitWidth() < 32;
@@ -206,42 +186,6 @@ Value binary(Scalar s, ValueRange v) {
   return Op::create(s.b, s.loc, v[0], v[1]);
 }
 
-/// Where the correction by u of a function of x is no number: infinity for an
-/// infinite u, x itself where u is 1.
-Value withLimits(Scalar s, Value x, Value u, Value corrected) {
-  auto isU = [&](double value) {
-    return s.cmpf(arith::CmpFPredicate::OEQ, u, s.real(u.getType(), value));
-  };
-  return s.select(isU(1.0), x, s.select(isU(HUGE_VAL), u, corrected));
-}
-
-/// e^x - 1 without the cancellation near 0: with u = e^x rounded,
-/// (u - 1) x / log(u) (W. Kahan; N. Higham, Accuracy and Stability of Numerical
-/// Algorithms, 2nd ed., section 1.14.1). LLVM's own expansion of math.expm1
-/// cancels, and so does that of math.log1p.
-Value exponentialMinusOne(Scalar s, Value x) {
-  Value one = s.real(x.getType(), 1.0), minusOne = s.real(x.getType(), -1.0);
-  Value u = math::ExpOp::create(s.b, s.loc, x);
-  Value difference = arith::SubFOp::create(s.b, s.loc, u, one);
-  Value log = math::LogOp::create(s.b, s.loc, u);
-  Value result = arith::MulFOp::create(
-      s.b, s.loc, difference, arith::DivFOp::create(s.b, s.loc, x, log));
-  result = s.select(s.cmpf(arith::CmpFPredicate::OEQ, difference, minusOne),
-                    minusOne, result);
-  return withLimits(s, x, u, result);
-}
-
-/// log(1 + x) likewise: with u = 1 + x rounded, log(u) x / (u - 1).
-Value logPlusOne(Scalar s, Value x) {
-  Value one = s.real(x.getType(), 1.0);
-  Value u = arith::AddFOp::create(s.b, s.loc, one, x);
-  Value difference = arith::SubFOp::create(s.b, s.loc, u, one);
-  Value log = math::LogOp::create(s.b, s.loc, u);
-  Value result = arith::MulFOp::create(
-      s.b, s.loc, log, arith::DivFOp::create(s.b, s.loc, x, difference));
-  return withLimits(s, x, u, result);
-}
-
 Value floatOp(Scalar s, Operation *op, ValueRange v) {
   Type type = v[0].getType();
   return TypeSwitch<Operation *, Value>(op)
@@ -260,7 +204,7 @@ Value floatOp(Scalar s, Operation *op, ValueRange v) {
       .Case<ExponentialOp>([&](auto) { return unary<math::ExpOp>(s, v); })
       .Case<ExponentialMinusOneOp>(
           [&](auto) { return exponentialMinusOne(s, v[0]); })
-      .Case<LogOp>([&](auto) { return unary<math::LogOp>(s, v); })
+      .Case<LogOp>([&](auto) { return logarithm(s, v[0]); })
       .Case<LogPlusOneOp>([&](auto) { return logPlusOne(s, v[0]); })
       .Case<SqrtOp>([&](auto) { return unary<math::SqrtOp>(s, v); })
       .Case<RsqrtOp>([&](auto) {
@@ -268,19 +212,12 @@ Value floatOp(Scalar s, Operation *op, ValueRange v) {
         return arith::DivFOp::create(s.b, s.loc, s.real(type, 1.0), root)
             .getResult();
       })
-      .Case<CbrtOp>([&](auto) { return unary<math::CbrtOp>(s, v); })
+      .Case<CbrtOp>([&](auto) { return cubeRoot(s, v[0]); })
       .Case<TanhOp>([&](auto) { return unary<math::TanhOp>(s, v); })
-      .Case<LogisticOp>([&](auto) {
-        Value e = math::ExpOp::create(s.b, s.loc,
-                                      arith::NegFOp::create(s.b, s.loc, v[0]));
-        Value one = s.real(type, 1.0);
-        return arith::DivFOp::create(s.b, s.loc, one,
-                                     arith::AddFOp::create(s.b, s.loc, one, e))
-            .getResult();
-      })
-      .Case<SineOp>([&](auto) { return unary<math::SinOp>(s, v); })
-      .Case<CosineOp>([&](auto) { return unary<math::CosOp>(s, v); })
-      .Case<TanOp>([&](auto) { return unary<math::TanOp>(s, v); })
+      .Case<LogisticOp>([&](auto) { return logistic(s, v[0]); })
+      .Case<SineOp>([&](auto) { return trigonometric(s, "sin", v[0]); })
+      .Case<CosineOp>([&](auto) { return trigonometric(s, "cos", v[0]); })
+      .Case<TanOp>([&](auto) { return trigonometric(s, "tan", v[0]); })
       .Case<FloorOp>([&](auto) { return unary<math::FloorOp>(s, v); })
       .Case<CeilOp>([&](auto) { return unary<math::CeilOp>(s, v); })
       .Case<RoundNearestEvenOp>(
@@ -299,6 +236,8 @@ Value floatOp(Scalar s, Operation *op, ValueRange v) {
       .Case<chlo::CoshOp>([&](auto) { return unary<math::CoshOp>(s, v); })
       .Case<chlo::ErfOp>([&](auto) { return unary<math::ErfOp>(s, v); })
       .Case<chlo::ErfcOp>([&](auto) { return unary<math::ErfcOp>(s, v); })
+      .Case<chlo::ErfInvOp>([&](auto) { return errorFunctionInverse(s, v[0]); })
+      .Case<chlo::LgammaOp>([&](auto) { return logGamma(s, v[0]); })
       .Case<chlo::SinhOp>([&](auto) { return unary<math::SinhOp>(s, v); })
       .Default([](Operation *) { return Value(); });
 }

@@ -315,5 +315,5 @@ void steelyard::attachElementwiseRules(MLIRContext &context) {
 void steelyard::attachCHLORules(MLIRContext &context) {
   attach<real, kReal, chlo::AcosOp, chlo::AcoshOp, chlo::AsinOp, chlo::AsinhOp,
          chlo::AtanOp, chlo::AtanhOp, chlo::CoshOp, chlo::ErfOp, chlo::ErfcOp,
-         chlo::SinhOp>(context);
+         chlo::ErfInvOp, chlo::LgammaOp, chlo::SinhOp>(context);
 }

@@ -55,6 +55,15 @@ LogicalResult GemmOp::verify() {
   return success();
 }
 
+LogicalResult LibmOp::verify() {
+  static constexpr StringLiteral known[] = {"cos",    "exp", "expm1",
+                                            "lgamma", "sin", "tan"};
+  if (!llvm::is_contained(known, getFunction())) {
+    return emitOpError() << "does not know '" << getFunction() << "'";
+  }
+  return success();
+}
+
 /// Buffers are read and written; tensors have no effects.
 static void
 addEffect(SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>

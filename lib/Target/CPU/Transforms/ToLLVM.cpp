@@ -261,6 +261,33 @@ struct PollLowering : ConvertOpToLLVMPattern<PollOp> {
   }
 };
 
+struct LibmLowering : ConvertOpToLLVMPattern<LibmOp> {
+  using ConvertOpToLLVMPattern::ConvertOpToLLVMPattern;
+
+  LogicalResult
+  matchAndRewrite(LibmOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Emitter emit{rewriter, op.getLoc()};
+    Type f64 = rewriter.getF64Type();
+    SmallVector<Value> operands = {adaptor.getX()};
+    SmallVector<Type> types = {f64};
+    std::string name = op.getFunction().str();
+    if (name == "lgamma") {
+      // The form that does not write to a variable of the process.
+      name = "lgamma_r";
+      operands.push_back(emit.stack(op, sizeof(int)));
+      types.push_back(emit.pointer());
+    }
+    LLVM::LLVMFuncOp callee = declare(op, rewriter, name, f64, types);
+    // Not the vector library's.
+    callee.setPassthroughAttr(
+        rewriter.getArrayAttr(rewriter.getStringAttr("nobuiltin")));
+    rewriter.replaceOp(
+        op, LLVM::CallOp::create(rewriter, op.getLoc(), callee, operands));
+    return success();
+  }
+};
+
 struct ToLLVM : steelyard::cpu::impl::CPUToLLVMBase<ToLLVM> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
@@ -299,7 +326,8 @@ struct ToLLVM : steelyard::cpu::impl::CPUToLLVMBase<ToLLVM> {
     populateFinalizeMemRefToLLVMConversionPatterns(converter, patterns);
     populateFuncToLLVMConversionPatterns(converter, patterns);
     index::populateIndexToLLVMConversionPatterns(converter, patterns);
-    patterns.add<GemmLowering, CheckLowering, PollLowering>(converter);
+    patterns.add<GemmLowering, CheckLowering, PollLowering, LibmLowering>(
+        converter);
     if (failed(applyFullConversion(module, target, std::move(patterns)))) {
       return signalPassFailure();
     }

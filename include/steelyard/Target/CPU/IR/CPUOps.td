@@ -7,6 +7,7 @@
 
 include "mlir/IR/OpBase.td"
 include "mlir/Interfaces/DestinationStyleOpInterface.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
 def CPU_Dialect : Dialect {
@@ -57,6 +58,21 @@ def CPU_PollOp : CPU_Op<"poll", [MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "false once the call has been cancelled or has failed";
   let results = (outs I1:$goes_on);
   let assemblyFormat = "attr-dict `:` type($goes_on)";
+}
+
+def CPU_LibmOp : CPU_Op<"libm", [Pure, SameOperandsAndResultType]> {
+  let summary = "a function of the C library, as it is";
+  let description = [{
+    One of `cos`, `exp`, `expm1`, `lgamma`, `sin`, `tan` in float64, called for each element: glibc's are within 1 ulp,
+    those of its vector library, which loops over `math` operations get, within 4. `lgamma` is log |Γ(x)|.
+  }];
+  let arguments = (ins StrAttr:$function, F64:$x);
+  let results = (outs F64:$result);
+  let assemblyFormat = "$function $x attr-dict `:` type($result)";
+  let builders = [OpBuilder<(ins "::llvm::StringRef":$function, "::mlir::Value":$x), [{
+    build($_builder, $_state, x.getType(), $_builder.getStringAttr(function), x);
+  }]>];
+  let hasVerifier = 1;
 }
 
 #endif // STEELYARD_TARGET_CPU_IR_CPUOPS

@@ -1,0 +1,20 @@
+// RUN: steelyard-opt %s --convert-stablehlo-to-linalg | FileCheck %s
+
+// Float32 by vector code in float64, float64 by the C library.
+// CHECK-LABEL: func.func @expm1
+// CHECK: arith.extf %{{.*}} : f32 to f64
+// CHECK: math.exp %{{.*}} : f64
+// CHECK: arith.truncf %{{.*}} : f64 to f32
+// CHECK: cpu.libm "expm1" %{{.*}} : f64
+func.func @expm1(%x: tensor<4xf32>, %y: tensor<4xf64>) -> (tensor<4xf32>, tensor<4xf64>) {
+  %0 = stablehlo.exponential_minus_one %x : tensor<4xf32>
+  %1 = stablehlo.exponential_minus_one %y : tensor<4xf64>
+  return %0, %1 : tensor<4xf32>, tensor<4xf64>
+}
+
+// CHECK-LABEL: func.func @lgamma
+// CHECK: cpu.libm "lgamma"
+func.func @lgamma(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %0 = chlo.lgamma %x : tensor<4xf32> -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
