@@ -6,6 +6,9 @@ JOBS ?= $(shell nproc)
 export CCACHE_SLOPPINESS := pch_defines,time_macros
 export CCACHE_BASEDIR := $(CURDIR)
 export CCACHE_NOHASHDIR := 1
+ifneq ($(words $(CURDIR)),1)
+$(error clone to a folder without spaces in its path: lit and this Makefile can't deal with "$(CURDIR)")
+endif
 RUN := PYTHONPATH=$(CURDIR)/$(BUILD)/python:$(CURDIR)/python $(PYTHON)
 
 .PHONY: all demo check check-full bench build setup docs lint clean

@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import inspect
 import re
 import threading
+import warnings
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
@@ -19,8 +21,8 @@ from numpy.typing import NDArray
 from steelyard._errors import CompileError, SteelyardError
 from steelyard._explain import Remark, source_line
 from steelyard._runtime import DTYPES, ELEMENT_TYPES, Function, compile_module
-from steelyard._schemes import Scheme
-from steelyard._state import RecipeState, ScaledArray, pack
+from steelyard._schemes import Scalify, Scheme
+from steelyard._state import NegativeRoot, RecipeState, ScaledArray, pack
 
 _PYTHON_NUMBERS = frozenset((bool, int, float, complex))
 
@@ -158,8 +160,14 @@ class _Compiled:
     def __init__(
         self, module: str | bytes, scheme: Scheme | None, out_tree: Any, function: str = "main", name: str = "module"
     ) -> None:
-        self.remarks: list[Remark] = []
         self.out_tree = out_tree
+        self._source = (module, function, name)
+        self._scheme = scheme
+        self._build(scheme)
+
+    def _build(self, scheme: Scheme | None) -> None:
+        module, function, name = self._source
+        self.remarks: list[Remark] = []
 
         def keep(severity: str, message: str, location: str) -> None:
             if severity == "remark":
@@ -186,6 +194,16 @@ class _Compiled:
         self._results = [_Result(spec, self.function.results) for spec in self.function.results]
 
     def __call__(self, leaves: Sequence[Any], state: RecipeState) -> Any:
+        try:
+            return self._locked(leaves, state)
+        except NegativeRoot as error:  # before anything has run
+            if not isinstance(self._scheme, Scalify):
+                raise
+            warnings.warn(f"an argument {error}. It is compiled again so.", stacklevel=3)
+            self._build(dataclasses.replace(self._scheme, second_moments="value"))
+            return self._locked(leaves, state)
+
+    def _locked(self, leaves: Sequence[Any], state: RecipeState) -> Any:
         if not self._recipe_state:
             return self._run(leaves, state)
         with state.lock:  # one call's state is the next one's

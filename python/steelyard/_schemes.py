@@ -86,6 +86,10 @@ class Scalify(Scheme):
         still in float16.
     seed : int
         The first key; any of 64 bits.
+    second_moments : {"root", "value"}
+        How scaled state that averages squares, as Adam's v does, is kept: as its square root, whose
+        exponents spread half as far, or as it is. A function that is called with negative numbers for such
+        state is compiled again with "value", with a warning.
     observe : bool
         Whether the compiled function also gives, as its ``observed``, the exponents with which it quantised the operands
         of contractions.
@@ -102,6 +106,7 @@ class Scalify(Scheme):
     state_rounding: str = "stochastic"
     seed: int = 0
     observe: bool = False
+    second_moments: str = "root"
 
     def __post_init__(self) -> None:
         _check("storage", self.storage, tuple(_STORAGE))
@@ -109,6 +114,7 @@ class Scalify(Scheme):
             _check("matmul", self.matmul, ("fp8", None), ", or a steelyard.Recipe")
         _check("state", self.state, ("scaled", "user"))
         _check("state_rounding", self.state_rounding, ("nearest", "stochastic"))
+        _check("second_moments", self.second_moments, ("root", "value"))
         _check("observe", self.observe, (False, True))
         if self.observe and self.matmul is None:
             raise ValueError("Scalify: observe gives the exponents of quantised operands, and matmul is None")
@@ -118,7 +124,8 @@ class Scalify(Scheme):
     def pipeline(self) -> str:
         is_stochastic = self.state == "scaled" and self.state_rounding == "stochastic"
         rounding = f" state-rounding=stochastic seed={self.seed}" if is_stochastic else ""
-        passes = f"scalify{{storage={_STORAGE[self.storage]} state={self.state}{rounding}}}"
+        moments = " second-moments=value" if self.second_moments == "value" else ""
+        passes = f"scalify{{storage={_STORAGE[self.storage]} state={self.state}{rounding}{moments}}}"
         recipe = Recipe("fp8-current") if self.matmul == "fp8" else self.matmul
         if not isinstance(recipe, Recipe):
             return passes

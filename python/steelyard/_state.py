@@ -16,6 +16,10 @@ from steelyard._errors import SteelyardError
 from steelyard._runtime import DTYPES, ELEMENT_TYPES, Function, compile_module
 
 
+class NegativeRoot(SteelyardError):
+    """State with negative elements has no square root."""
+
+
 class ScaledArray:
     """An array as compiled code keeps it: value = data × 2**exponent, or the square of that.
 
@@ -149,7 +153,15 @@ def _unpacker(shape: tuple[int, ...], user: str, storage: str, form: str) -> Fun
 
 
 def pack(array: NDArray[Any], storage: str, form: str = "") -> ScaledArray:
-    """An array with its amax in the exponent and its elements rounded once to ``storage`` (MLIR's name)."""
+    """An array with its amax in the exponent and its elements rounded once to ``storage`` (MLIR's name).
+
+    Raises NegativeRoot where ``form`` is "root" and an element is negative.
+    """
+    if form == "root" and np.any(array < 0):
+        raise NegativeRoot(
+            "holds negative numbers, and is kept as its square root, since it averages squares and does not become "
+            "negative otherwise; Scalify(second_moments='value') keeps it as it is"
+        )
     array = np.ascontiguousarray(array).reshape(array.shape)
     data, exponent = _packer(array.shape, ELEMENT_TYPES[array.dtype], storage, form)([array])
     return ScaledArray(data, exponent, array.dtype, form)

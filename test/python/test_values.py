@@ -170,3 +170,46 @@ def test_wide_operands_of_a_contraction_are_stored(matmul: str | None) -> None:
     x, s = np.ones((3, 4), np.float32), np.ones((2, 1), np.float32)
     np.testing.assert_array_equal(product(x, s), np.full((3, 1), 4, np.float32))
     np.testing.assert_array_equal(single(x[:, :1], s[:1]), [[1]])
+
+
+@pytest.mark.parametrize(
+    "update",
+    [
+        lambda s: s * 0.5, lambda s: s + s, lambda s: s.T, lambda s: 0.9 * s + 0.1 * jnp.abs(s),
+        lambda s: jnp.minimum(s, jnp.abs(s)), lambda s: jnp.maximum(s, jnp.abs(s)),
+    ],
+)  # fmt: skip
+def test_state_that_is_negative_to_begin_with(update: Any) -> None:
+    """What stays non-negative once it is need not be."""
+    s = np.array([[-1.0, 2], [3, -4]], "f4")
+    step = steelyard.jit(lambda s: update(s), scheme=steelyard.Scalify(), donate_argnums=0)
+    np.testing.assert_allclose(step(s), update(s), rtol=1e-3)
+
+
+def test_negative_second_moments_are_compiled_again() -> None:
+    def step(v: Any, g: Any) -> Any:
+        return 0.5 * v + 0.5 * g * g
+
+    compiled = steelyard.jit(step, scheme=steelyard.Scalify(), donate_argnums=0)
+    g = np.array([1.0, 2, 3], "f4")
+    root = compiled(np.zeros(3, "f4"), g)
+    assert root.form == "root"
+    assert any("kept as its square root" in str(r) for r in steelyard.explain(compiled, np.zeros(3, "f4"), g))
+    with pytest.warns(UserWarning, match="holds negative numbers"):
+        value = compiled(np.array([-1.0, 2, -4], "f4"), g)
+    assert value.form == ""
+    np.testing.assert_allclose(value, [0, 3, 2.5], atol=2e-3)
+    # What it returned before goes in as well.
+    np.testing.assert_allclose(compiled(root, g), 0.75 * g * g, rtol=2e-3)
+    module = steelyard.compile(
+        jax.jit(step, donate_argnums=0).lower(g, g).as_text(), scheme=steelyard.Scalify(second_moments="value")
+    )
+    np.testing.assert_allclose(module(np.array([-1.0, 2, -4], "f4"), g)[0], [0, 3, 2.5], atol=2e-3)
+
+
+def test_float64_is_rounded_once() -> None:
+    """By way of float32, 1.0625 + 2^-40 would become a tie."""
+    with jax.enable_x64(True):
+        for dtype, want in ((jnp.float8_e4m3fn, 1.125), (jnp.bfloat16, 1.0625)):
+            got = steelyard.jit(lambda x, dtype=dtype: x.astype(dtype))(np.array([1.0625 + 2.0**-40]))
+            assert float(got[0]) == want

@@ -30,16 +30,15 @@ Value convertFloat(Scalar s, Value value, FloatType to) {
   if (from == to) {
     return value;
   }
-  bool small = from.getWidth() < 16 || to.getWidth() < 16;
-  if (small) {
-    // Only float32 is on the other side of a cast to or from fewer than 16
-    // bits.
+  if (from.getWidth() < 16 || to.getWidth() < 16) {
+    // One rounding: casts to fewer than 16 bits are from float32 and float64.
     auto f32 = Float32Type::get(to.getContext());
     if (from.getWidth() < 16) {
       Value wide = scaled::CastOp::create(s.b, s.loc, f32, value);
       return convertFloat(s, wide, to);
     }
-    return scaled::CastOp::create(s.b, s.loc, to, convertFloat(s, value, f32));
+    return scaled::CastOp::create(
+        s.b, s.loc, to, from.isF64() ? value : convertFloat(s, value, f32));
   }
   if (from.getWidth() == to.getWidth()) { // f16 and bf16
     auto f32 = Float32Type::get(to.getContext());

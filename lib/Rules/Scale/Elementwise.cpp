@@ -207,35 +207,45 @@ LogicalResult isFinite(Operation *op, ScaleRewriter &rw) {
 
 constexpr char kCompare[] =
     "no scale: booleans; compared after moving to the maximum";
-/// The order of all elements stays what it is if the smaller operand is moved
-/// by less than asked for, but far enough below the smallest element that the
-/// other may have; float32 then keeps it from becoming zero. Data other than
-/// FP16 has no such smallest element.
-Value moveInOrder(ScaleRewriter &rw, const ScaledOperand &x, Value e) {
-  auto isFloat16 = [&](unsigned index) {
-    auto type = cast<scaled::ScaledTensorType>(rw.scaled(index).getType());
-    return type.getElementType().isF16();
-  };
-  if (x.exponent == e || !isFloat16(0) || !isFloat16(1)) {
-    return rw.move(x.data, x.exponent, e);
-  }
-  // FP16 data lies in 2^-24 ... 2^16.
-  constexpr int64_t kInOrder = 100;
-  OpBuilder &b = rw.builder();
-  Value near = MinimumOp::create(b, rw.location(), e.getType(), e,
-                                 rw.add(x.exponent, rw.constant(kInOrder)));
-  return rw.move(x.data, x.exponent, near);
+/// True where no element but zeros is below 2^-24 or above 2^16: FP16 data, and
+/// a repeated number.
+bool isWithinFloat16(ScaleRewriter &rw, unsigned index) {
+  const ScaledOperand x = rw.operand(index);
+  return getElementTypeOrSelf(rw.storage(index).getType()).isF16() ||
+         (x.isUniform && x.range.low.value_or(-25) >= -24 &&
+          x.range.high.value_or(17) <= 15);
 }
 
+/// The order of all elements stays what it is if the smaller operand is moved
+/// by less than asked for, but far enough below the smallest element that the
+/// other may have, as long as it does not become zero: in float32 for elements
+/// in float16's range, in float64 for others.
 LogicalResult compare(Operation *op, ScaleRewriter &rw) {
   if (!rw.isScaled(0)) {
     return failure();
   }
-  ScaledOperand a = rw.operand(0), b = rw.operand(1);
-  Value e = rw.max(a.exponent, b.exponent);
-  rw.plainResult(0,
-                 again(op, rw, {moveInOrder(rw, a, e), moveInOrder(rw, b, e)},
-                       rw.builder().getI1Type()));
+  OpBuilder &b = rw.builder();
+  SmallVector<ScaledOperand> x = {rw.operand(0), rw.operand(1)};
+  bool isNarrow = isWithinFloat16(rw, 0) && isWithinFloat16(rw, 1);
+  Value e = rw.max(x[0].exponent, x[1].exponent);
+  SmallVector<Value> moved;
+  for (const ScaledOperand &operand : x) {
+    Value data = operand.data;
+    if (!isNarrow) {
+      auto type = cast<RankedTensorType>(data.getType());
+      data =
+          ConvertOp::create(b, rw.location(), type.clone(b.getF64Type()), data);
+    }
+    if (operand.exponent == e) {
+      moved.push_back(data);
+      continue;
+    }
+    // 2^-24 is above 2^16 × 2^-100; float32's 2^-149 above 2^128 × 2^-600.
+    Value within = rw.add(operand.exponent, rw.constant(isNarrow ? 100 : 600));
+    Value near = MinimumOp::create(b, rw.location(), e.getType(), e, within);
+    moved.push_back(rw.move(data, operand.exponent, near));
+  }
+  rw.plainResult(0, again(op, rw, moved, b.getI1Type()));
   return success();
 }
 

@@ -1,21 +1,5 @@
 // RUN: steelyard-opt %s -convert-stablehlo-to-linalg -split-input-file -verify-diagnostics -o /dev/null
 
-func.func @erf_inv(%x: tensor<4xf32>) -> tensor<4xf32> {
-  // expected-error@+1 {{'chlo.erf_inv' is not supported on the CPU for 'tensor<4xf32>'}}
-  %0 = chlo.erf_inv %x : tensor<4xf32> -> tensor<4xf32>
-  return %0 : tensor<4xf32>
-}
-
-// -----
-
-func.func @lgamma(%x: tensor<4xf32>) -> tensor<4xf32> {
-  // expected-error@+1 {{'chlo.lgamma' is not supported on the CPU}}
-  %0 = chlo.lgamma %x : tensor<4xf32> -> tensor<4xf32>
-  return %0 : tensor<4xf32>
-}
-
-// -----
-
 func.func @top_k(%x: tensor<4xf32>) -> tensor<2xf32> {
   // expected-error@+1 {{'chlo.top_k' is not supported on the CPU}}
   %0, %1 = chlo.top_k(%x, k = 2) : tensor<4xf32> -> (tensor<2xf32>, tensor<2xi32>)

@@ -27,10 +27,9 @@ void factorsOf(Value value, SmallVectorImpl<Value> &factors, unsigned depth) {
   factors.push_back(value);
 }
 
-bool proveProduct(Value value, Value assumed, unsigned depth) {
-  SmallVector<Value> factors;
-  factorsOf(value, factors, depth);
-  SmallVector<Value> odd; // factors that occur an odd number of times
+/// Those that occur an odd number of times.
+SmallVector<Value> oddFactors(ArrayRef<Value> factors) {
+  SmallVector<Value> odd;
   for (Value factor : factors) {
     if (auto *it = llvm::find(odd, factor); it != odd.end()) {
       odd.erase(it);
@@ -38,6 +37,13 @@ bool proveProduct(Value value, Value assumed, unsigned depth) {
       odd.push_back(factor);
     }
   }
+  return odd;
+}
+
+bool proveProduct(Value value, Value assumed, unsigned depth) {
+  SmallVector<Value> factors;
+  factorsOf(value, factors, depth);
+  SmallVector<Value> odd = oddFactors(factors);
   return llvm::all_of(
       odd, [&](Value factor) { return prove(factor, assumed, depth - 1); });
 }
@@ -78,7 +84,28 @@ bool prove(Value value, Value assumed, unsigned depth) {
   return false;
 }
 
+bool joins(Value value, unsigned depth) {
+  Operation *op = value.getDefiningOp();
+  if (!op || depth == 0) {
+    return false;
+  }
+  if (isa<MultiplyOp>(op)) {
+    SmallVector<Value> factors;
+    factorsOf(value, factors, depth);
+    SmallVector<Value> odd = oddFactors(factors);
+    return odd.size() < factors.size() ||
+           llvm::any_of(
+               odd, [&](Value factor) { return joins(factor, depth - 1); });
+  }
+  return isa<AddOp, MaximumOp, MinimumOp, DivideOp, BroadcastInDimOp, ReshapeOp,
+             TransposeOp, ConvertOp>(op) &&
+         llvm::any_of(op->getOperands(),
+                      [&](Value operand) { return joins(operand, depth - 1); });
+}
+
 } // namespace
+
+bool steelyard::joinsSquares(Value value) { return joins(value, kDepth); }
 
 bool steelyard::isNonNegative(Value value, Value assumed) {
   return prove(value, assumed, kDepth);

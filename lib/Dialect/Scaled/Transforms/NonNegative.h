@@ -13,6 +13,11 @@ namespace steelyard {
 /// found as products in which a factor occurs an even number of times.
 bool isNonNegative(mlir::Value value, mlir::Value assumed);
 
+/// True if squares are summed, averaged or compared in `value`, as in second
+/// moments: their magnitudes spread over twice the exponents of what is
+/// squared.
+bool joinsSquares(mlir::Value value);
+
 } // namespace steelyard
 
 #endif // STEELYARD_LIB_DIALECT_SCALED_TRANSFORMS_NONNEGATIVE_H

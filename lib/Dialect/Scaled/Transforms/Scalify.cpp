@@ -47,6 +47,7 @@ bool touchesFloats(Operation *op) {
 struct Options {
   FloatType storage;
   bool scaledState;
+  bool rootsOfSecondMoments;
   /// The first key of stochastic rounding; none: to nearest.
   std::optional<int64_t> seed;
 };
@@ -143,10 +144,14 @@ private:
         Value next = leave.getOperand(alias.getInt());
         stateValues.insert(next);
         BlockArgument argument = function.getArgument(index);
-        // Second moments: never negative once they were not. Scalars keep their
-        // bits and don't need the room.
-        if (isRounded(argument.getType()) && next != argument &&
-            !isa<BlockArgument>(next) && isNonNegative(next, argument)) {
+        // Scalars keep their bits and don't need the room.
+        if (options.rootsOfSecondMoments && isRounded(argument.getType()) &&
+            next != argument && !isa<BlockArgument>(next) &&
+            joinsSquares(next) && isNonNegative(next, argument)) {
+          next.getDefiningOp()->emitRemark()
+              << "argument " << index
+              << " is kept as its square root: it averages squares, and is "
+                 "never negative if it is not to begin with";
           rootArguments.insert(index);
           rootResults.insert(next);
         }
@@ -359,7 +364,13 @@ struct Scalify : steelyard::impl::ScalifyBase<Scalify> {
           << stateRounding << "'";
       return signalPassFailure();
     }
-    Options options{type, state == "scaled", std::nullopt};
+    if (secondMoments != "root" && secondMoments != "value") {
+      module.emitError() << "scalify: second-moments is root or value, got '"
+                         << secondMoments << "'";
+      return signalPassFailure();
+    }
+    Options options{type, state == "scaled", secondMoments == "root",
+                    std::nullopt};
     if (stateRounding == "stochastic") {
       options.seed = seed;
     }

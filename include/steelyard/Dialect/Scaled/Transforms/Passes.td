@@ -44,9 +44,10 @@ def Scalify : Pass<"scalify", "::mlir::ModuleOp"> {
 
     `state=scaled`: arguments donated to a result (`tf.aliasing_output`), and those results, are scaled tensors in the
     function's signature too, so that state is never widened between calls; `steelyard.user_type` keeps the user's type.
-    State that is proved never to be negative, as Adam's second moment is, is kept as its square root
-    (`steelyard.state_form = "root"`): squares of values that storage tells apart would spread over twice its exponents. Its new value
-    stays float32 until the root is taken.
+    State that averages squares and is proved never to become negative, as Adam's second moment is, is kept as its square root
+    (`steelyard.state_form = "root"`), with a remark: squares of values that storage tells apart would spread over twice its exponents.
+    Its new value stays float32 until the root is taken. Whoever gives its first value must see that that is
+    not negative; `second-moments=value` keeps all state as it is.
 
     `state-rounding=stochastic`: such state is rounded up with a probability equal to the fraction that rounding would
     drop, so that updates too small for storage still add up (an average with β₂ = .999 otherwise stops moving in
@@ -57,7 +58,8 @@ def Scalify : Pass<"scalify", "::mlir::ModuleOp"> {
     Option<"storage", "storage", "std::string", "\"f16\"", "Element type of data: f16 or bf16">,
     Option<"state", "state", "std::string", "\"user\"", "Donated arguments: user (the user's types) or scaled">,
     Option<"stateRounding", "state-rounding", "std::string", "\"nearest\"", "How scaled state is rounded: nearest or stochastic">,
-    Option<"seed", "seed", "int64_t", "0", "The first key of stochastic rounding">
+    Option<"seed", "seed", "int64_t", "0", "The first key of stochastic rounding">,
+    Option<"secondMoments", "second-moments", "std::string", "\"root\"", "How scaled state that averages squares is kept: root or value">
   ];
   let dependentDialects = ["::mlir::scaled::ScaledDialect", "::mlir::stablehlo::StableHLODialect"];
 }
