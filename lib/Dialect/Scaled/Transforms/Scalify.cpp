@@ -58,6 +58,8 @@ public:
   Walk(func::FuncOp function, const Options &options)
       : function(function), options(options), storage(options.storage),
         blockVisitor([this](Block &block) { return visitBlock(block); }) {}
+  Walk(const Walk &) = delete;
+  Walk &operator=(const Walk &) = delete;
 
   LogicalResult run() {
     Block &block = function.getBody().front();
