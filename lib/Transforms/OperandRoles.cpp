@@ -28,13 +28,9 @@ bool isTransposed(Location location) {
 bool movesData(Operation *op) {
   return isa<stablehlo::TransposeOp, stablehlo::ReshapeOp,
              stablehlo::BroadcastInDimOp, stablehlo::ConvertOp,
-             stablehlo::SliceOp, scaled::PackOp, scaled::UnpackOp,
-             scaled::CastOp, scaled::NormalizeOp, scaled::RescaleOp,
-             scaled::ObserveOp>(op);
-}
-
-bool isContraction(Operation *op) {
-  return isa<stablehlo::DotGeneralOp, scaled::DotGeneralOp>(op);
+             stablehlo::SliceOp, stablehlo::ReverseOp, scaled::PackOp,
+             scaled::UnpackOp, scaled::CastOp, scaled::NormalizeOp,
+             scaled::RescaleOp, scaled::ObserveOp>(op);
 }
 
 } // namespace
@@ -52,8 +48,8 @@ Value steelyard::originOf(Value value) {
 OperandRoles::OperandRoles(func::FuncOp function) : function(function) {
   function.walk([&](Operation *op) {
     hasNameStack |= isTransposed(op->getLoc());
-    if (isContraction(op)) {
-      contractions.push_back(op);
+    if (auto contraction = dyn_cast<ContractionOpInterface>(op)) {
+      contractions.push_back(contraction);
     }
   });
 }
@@ -94,8 +90,9 @@ OperandRole OperandRoles::primalRole(Value value) {
   return isUpdated ? OperandRole::Weight : OperandRole::Activation;
 }
 
-FailureOr<ContractionRoles> OperandRoles::of(Operation *contraction) {
-  Value lhs = contraction->getOperand(0), rhs = contraction->getOperand(1);
+FailureOr<ContractionRoles>
+OperandRoles::of(ContractionOpInterface contraction) {
+  Value lhs = contraction.getLhs(), rhs = contraction.getRhs();
   if (auto given = contraction->getAttrOfType<ArrayAttr>("steelyard.roles")) {
     auto parse = [](Attribute attribute) -> std::optional<OperandRole> {
       auto text = dyn_cast<StringAttr>(attribute);
@@ -127,15 +124,14 @@ FailureOr<ContractionRoles> OperandRoles::of(Operation *contraction) {
                             r ? OperandRole::Gradient : primalRole(rhs),
                             evidence};
   }
-  for (Operation *forward : contractions) {
+  for (ContractionOpInterface forward : contractions) {
     if (forward == contraction || !forward->isBeforeInBlock(contraction)) {
       continue;
     }
     for (auto [shared, other, sharedIsLhs] :
          {std::tuple(lhs, rhs, true), std::tuple(rhs, lhs, false)}) {
-      bool sharesOperand =
-          originOf(shared) == originOf(forward->getOperand(0)) ||
-          originOf(shared) == originOf(forward->getOperand(1));
+      bool sharesOperand = originOf(shared) == originOf(forward.getLhs()) ||
+                           originOf(shared) == originOf(forward.getRhs());
       if (sharesOperand && !dependsOn(shared, forward) &&
           dependsOn(other, forward)) {
         OperandRole role = primalRole(shared);

@@ -26,7 +26,7 @@ public:
 
   /// Failure, with an error at the operation, if its attribute is not
   /// understood.
-  llvm::FailureOr<ContractionRoles> of(mlir::Operation *contraction);
+  llvm::FailureOr<ContractionRoles> of(ContractionOpInterface contraction);
 
 private:
   bool isCotangentByName(mlir::Value value);
@@ -35,7 +35,7 @@ private:
 
   mlir::func::FuncOp function;
   bool hasNameStack = false;
-  llvm::SmallVector<mlir::Operation *> contractions;
+  llvm::SmallVector<ContractionOpInterface> contractions;
 };
 
 /// The tensor that a value is, through conversions, casts, transposes and

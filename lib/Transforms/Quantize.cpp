@@ -59,20 +59,21 @@ struct Quantize : steelyard::impl::QuantizeBase<Quantize> {
   static LogicalResult quantize(func::FuncOp function, const Recipe &recipe,
                                 ArrayRef<int64_t> options, bool observe) {
     OperandRoles roles(function);
-    SmallVector<std::pair<Operation *, ContractionRoles>> work;
+    SmallVector<std::pair<ContractionOpInterface, ContractionRoles>> work;
     WalkResult walked = function.walk<WalkOrder::PreOrder>([&](Operation *op) {
-      if (!isa<stablehlo::DotGeneralOp, scaled::DotGeneralOp>(op)) {
+      auto contraction = dyn_cast<ContractionOpInterface>(op);
+      if (!contraction) {
         return WalkResult::advance();
       }
       if (std::string reason = reasonToLeave(op); !reason.empty()) {
         op->emitRemark() << "contraction left alone: " << reason;
         return WalkResult::advance();
       }
-      FailureOr<ContractionRoles> found = roles.of(op);
+      FailureOr<ContractionRoles> found = roles.of(contraction);
       if (failed(found)) {
         return WalkResult::interrupt();
       }
-      work.emplace_back(op, *found);
+      work.emplace_back(contraction, *found);
       return WalkResult::advance();
     });
     if (walked.wasInterrupted()) {
@@ -91,8 +92,7 @@ struct Quantize : steelyard::impl::QuantizeBase<Quantize> {
                          << found.evidence << ")";
         continue;
       }
-      auto operand = [&](unsigned index, OperandRole role) {
-        Value value = op->getOperand(index);
+      auto operand = [&](Value value, OperandRole role) {
         Value &known = quantized[{value, static_cast<int>(role)}];
         if (!known) {
           // In the operand's block: once for all trips of a loop that only
@@ -109,7 +109,8 @@ struct Quantize : steelyard::impl::QuantizeBase<Quantize> {
         }
         return known;
       };
-      Value lhs = operand(0, found.lhs), rhs = operand(1, found.rhs);
+      Value lhs = operand(op.getLhs(), found.lhs);
+      Value rhs = operand(op.getRhs(), found.rhs);
       rewrite(op, lhs, rhs, found);
     }
     return success();
@@ -137,33 +138,21 @@ struct Quantize : steelyard::impl::QuantizeBase<Quantize> {
     return {};
   }
 
-  static void rewrite(Operation *op, Value lhs, Value rhs,
+  static void rewrite(ContractionOpInterface op, Value lhs, Value rhs,
                       const ContractionRoles &roles) {
     OpBuilder builder(op);
-    Location location = op->getLoc();
     op->emitRemark() << "contraction in " << getElementTypeOrSelf(lhs.getType())
                      << " (" << stringify(roles.lhs) << ") x "
                      << getElementTypeOrSelf(rhs.getType()) << " ("
                      << stringify(roles.rhs) << "): " << roles.evidence;
-    if (auto dot = dyn_cast<scaled::DotGeneralOp>(op)) {
-      dot.getLhsMutable().assign(lhs);
-      dot.getRhsMutable().assign(rhs);
-      return;
+    Value product = op.createScaled(builder, lhs, rhs);
+    Type type = op->getResult(0).getType();
+    if (!isa<scaled::ScaledTensorType>(type)) {
+      product =
+          scaled::DequantizeOp::create(builder, op->getLoc(), type, product);
     }
-    auto dot = cast<stablehlo::DotGeneralOp>(op);
-    stablehlo::DotDimensionNumbersAttr numbers = dot.getDotDimensionNumbers();
-    auto type = cast<RankedTensorType>(dot.getType());
-    Value product = scaled::DotGeneralOp::create(
-        builder, location,
-        scaled::ScaledTensorType::get(type.getShape(), builder.getF32Type()),
-        lhs, rhs, numbers.getLhsBatchingDimensions(),
-        numbers.getRhsBatchingDimensions(),
-        numbers.getLhsContractingDimensions(),
-        numbers.getRhsContractingDimensions());
-    dot.replaceAllUsesWith(
-        scaled::DequantizeOp::create(builder, location, type, product)
-            .getResult());
-    dot.erase();
+    op->getResult(0).replaceAllUsesWith(product);
+    op->erase();
   }
 };
 

@@ -120,6 +120,97 @@ def log_gamma(a: Array) -> Array:
     return np.where(a == -np.inf, np.inf, scipy.special.gammaln(a))
 
 
+def window(name: str, init: str, size: int, stride: int, low: int, high: int) -> str:
+    """%r: windows of %a joined by an operation; JAX prints attributes without effect too."""
+    count = (N + low + high - size) // stride + 1
+    return (
+        f"%i = stablehlo.constant dense<{init}> : tensor<f32>\n"
+        f'%r = "stablehlo.reduce_window"(%a, %i) <{{padding = dense<[[{low}, {high}]]> : tensor<1x2xi64>, '
+        f"window_dimensions = array<i64: {size}>, window_strides = array<i64: {stride}>}}> ({{\n"
+        f"^bb0(%x: tensor<f32>, %y: tensor<f32>):\n%z = {name} %x, %y : tensor<f32>\nstablehlo.return %z : tensor<f32>\n"
+        f"}}) : (X, tensor<f32>) -> tensor<{count}xf32>"
+    )
+
+
+def windows(name: str, init: str, join: Callable[..., Any], size: int, stride: int, low: int, high: int, **o: Any) -> Rule:
+    def oracle(a: Array) -> Array:
+        padded = np.pad(a, (low, high), constant_values=START[init])
+        return np.stack([join(padded[at : at + size], START[init]) for at in range(0, len(padded) - size + 1, stride)])
+
+    count = (N + low + high - size) // stride + 1
+    return Rule(x(window(name, init, size, stride, low, high)), oracle, result=f"{count}xf32", **o)
+
+
+START = {"0.0": 0.0, "1.5": 1.5, "1.0": 1.0, "0xFF800000": -np.inf, "0x7F800000": np.inf}
+
+
+def argument(better: str, init: str, oracle: Callable[..., Any], values: bool) -> Rule:
+    """argmax or argmin as JAX prints it; its values or its indices."""
+    text = f"""
+%n = stablehlo.iota dim = 0 : tensor<8xi32>
+%i = stablehlo.constant dense<{init}> : tensor<f32>
+%j = stablehlo.constant dense<0> : tensor<i32>
+%v:2 = stablehlo.reduce(%a init: %i), (%n init: %j) across dimensions = [0] : (X, tensor<8xi32>, tensor<f32>, tensor<i32>) -> (tensor<f32>, tensor<i32>)
+ reducer(%x: tensor<f32>, %y: tensor<f32>) (%k: tensor<i32>, %l: tensor<i32>) {{
+  %2 = stablehlo.compare {better}, %x, %y, FLOAT : (tensor<f32>, tensor<f32>) -> tensor<i1>
+  %3 = stablehlo.compare NE, %x, %x, FLOAT : (tensor<f32>, tensor<f32>) -> tensor<i1>
+  %4 = stablehlo.or %2, %3 : tensor<i1>
+  %5 = stablehlo.compare EQ, %x, %y, FLOAT : (tensor<f32>, tensor<f32>) -> tensor<i1>
+  %6 = stablehlo.compare LT, %k, %l, SIGNED : (tensor<i32>, tensor<i32>) -> tensor<i1>
+  %7 = stablehlo.and %5, %6 : tensor<i1>
+  %8 = stablehlo.or %4, %7 : tensor<i1>
+  %9 = stablehlo.select %4, %x, %y : tensor<i1>, tensor<f32>
+  %10 = stablehlo.select %8, %k, %l : tensor<i1>, tensor<i32>
+  stablehlo.return %9, %10 : tensor<f32>, tensor<i32>
+}}
+"""
+    part = f"%r = stablehlo.reshape %v#{0 if values else 1} : (tensor<T>) -> tensor<T>"
+    kind = "f32" if values else "i32"
+    return Rule(x(text + part.replace("T", kind)), oracle, result=kind)
+
+
+def first_nan_or(best: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda a: np.argmax(np.isnan(a)) if np.isnan(a).any() else best(a)
+
+
+SELECT_AND_SCATTER = """
+%i = stablehlo.constant dense<INIT> : tensor<f32>
+%u = stablehlo.slice %b [0:4] : (X) -> tensor<4xf32>
+%r = "stablehlo.select_and_scatter"(%a, %u, %i) <{window_dimensions = array<i64: 3>, window_strides = array<i64: 2>, padding = dense<[[0, 1]]> : tensor<1x2xi64>}> ({
+^bb0(%x: tensor<f32>, %y: tensor<f32>):
+  %c = stablehlo.compare GE, %x, %y, FLOAT : (tensor<f32>, tensor<f32>) -> tensor<i1>
+  stablehlo.return %c : tensor<i1>
+}, {
+^bb0(%x: tensor<f32>, %y: tensor<f32>):
+  %c = stablehlo.add %x, %y : tensor<f32>
+  stablehlo.return %c : tensor<f32>
+}) : (X, tensor<4xf32>, tensor<f32>) -> X
+"""
+
+
+def select_and_scatter(a: Array, b: Array, init: float) -> Array:
+    result = np.full(N, init)
+    for number in range(4):
+        best = 2 * number
+        for index in range(2 * number, min(2 * number + 3, N)):
+            best = best if a[best] >= a[index] else index
+        result[best] += b[number]
+    return result
+
+
+CONVOLUTION = """
+%m = stablehlo.reshape %a : (X) -> tensor<1x4x2xf32>
+%n = stablehlo.reshape %b : (X) -> tensor<2x2x2xf32>
+%r = stablehlo.convolution(%m, %n) dim_numbers = [b, 0, f]x[0, i, o]->[b, 0, f], window = {pad = [[1, 0]], reverse = [REV]} {batch_group_count = 1 : i64, feature_group_count = 1 : i64} : (tensor<1x4x2xf32>, tensor<2x2x2xf32>) -> tensor<1x4x2xf32>
+"""
+
+
+def convolution(a: Array, b: Array, step: int) -> Array:
+    padded, kernel = np.pad(a.reshape(4, 2), ((1, 0), (0, 0))), b.reshape(2, 2, 2)[::step]
+    # Not einsum, which leaves out products with zero.
+    return np.array([[[(padded[at : at + 2, :, None] * kernel)[:, :, o].sum() for o in range(2)] for at in range(4)]])
+
+
 INDICES = "%i = stablehlo.constant dense<[[3], [0], [7], [3]]> : tensor<4x1xi32>\n"
 GATHER = (
     INDICES + '%r = "stablehlo.gather"(%a, %i) <{dimension_numbers = #stablehlo.gather<collapsed_slice_dims = [0], '
@@ -285,6 +376,31 @@ RULES: dict[str, list[Rule]] = {
         reduction("stablehlo.maximum", "0.0", lambda a: np.maximum(np.max(a), 0)),
         reduction("stablehlo.minimum", "-1.5", lambda a: np.minimum(np.min(a), -1.5)),
         reduction("stablehlo.multiply", "1.0", np.prod, real=True),
+        argument("GT", "0xFF800000", np.max, values=True),
+        argument("GT", "0xFF800000", first_nan_or(np.argmax), values=False),
+        argument("LT", "0x7F800000", first_nan_or(np.argmin), values=False),
+    ],
+    "stablehlo.reduce_window": [
+        windows("stablehlo.add", "0.0", lambda w, i: w.sum() + i, 3, 2, 1, 0),
+        windows("stablehlo.add", "1.5", lambda w, i: w.sum() + i, 3, 1, 0, 2),
+        windows("stablehlo.maximum", "0xFF800000", lambda w, i: w.max(), 2, 2, 0, 0),
+        windows("stablehlo.maximum", "1.5", lambda w, i: np.maximum(w.max(), i), 2, 1, 1, 1),
+        windows("stablehlo.minimum", "0x7F800000", lambda w, i: w.min(), 3, 1, 2, 0),
+        windows("stablehlo.multiply", "1.0", lambda w, i: np.prod(w) * i, 2, 1, 1, 0, real=True),
+        # Prefixes.
+        windows("stablehlo.add", "0.0", lambda w, i: w.sum() + i, N, 1, N - 1, 0),
+        windows("stablehlo.add", "1.5", lambda w, i: w.sum() + i, N, 1, 0, N - 1),
+        windows("stablehlo.maximum", "0xFF800000", lambda w, i: w.max(), N, 1, N - 1, 0),
+    ],
+    "stablehlo.select_and_scatter": [
+        Rule(
+            x(SELECT_AND_SCATTER.replace("INIT", str(init))), functools.partial(select_and_scatter, init=init), 2
+        )
+        for init in (0.0, 1.5)
+    ],
+    "stablehlo.convolution": [
+        Rule(x(CONVOLUTION.replace("REV", rev)), functools.partial(convolution, step=step), 2, "1x4x2xf32")
+        for rev, step in (("false", 1), ("true", -1))
     ],
     "stablehlo.dot_general": [
         Rule(

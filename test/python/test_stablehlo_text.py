@@ -167,10 +167,55 @@ def through(dtype: Any) -> Callable[..., Any]:
     return f
 
 
+NHWC = ("NHWC", "HWIO", "NHWC")
+
+
+def convolution(x: Any, w: Any, **options: Any) -> Any:
+    return lax.conv_general_dilated(x, w, **{"window_strides": (1, 1), "padding": "SAME", "dimension_numbers": NHWC, **options})
+
+
+def gradients(**options: Any) -> Callable[..., Any]:
+    return jax.grad(lambda x, w: jnp.sum(convolution(x, w, **options) ** 2), (0, 1))
+
+
+DILATED = {"window_strides": (2, 1), "padding": ((2, -1), (1, 3)), "lhs_dilation": (1, 2), "rhs_dilation": (2, 1)}
+
+
+def max_and_sum_pooling(x: Any) -> Any:
+    window = {"window_dimensions": (1, 2, 2, 1), "window_strides": (1, 2, 2, 1)}
+    most = lax.reduce_window(x, -jnp.inf, lax.max, padding="SAME", **window)
+    return most, lax.reduce_window(x, 0.0, lax.add, padding="VALID", **window)
+
+
+def pooling(x: Any) -> Any:
+    return (
+        *max_and_sum_pooling(x),
+        lax.reduce_window(x, 1.0, lax.mul, (1, 2, 2, 1), (1, 1, 1, 1), "SAME", (1, 2, 1, 1), (1, 1, 2, 1)),
+        lax.reduce_window(
+            (x, 2 * x), (0.0, 1.0), lambda a, b: (a[0] + b[0], a[1] * b[1]), (1, 2, 2, 1), (1, 1, 1, 1), "VALID"
+        ),
+    )
+
+
+def pooled_loss(x: Any) -> Any:
+    most, sums = max_and_sum_pooling(x)
+    return jnp.sum(most**2) + jnp.sum(sums**3)
+
+
+def prefixes(x: Any) -> Any:
+    return (
+        jnp.cumsum(x, 1), jnp.cumprod(x, 0), lax.cummax(x, 1, reverse=True), lax.cummin(x, 0), lax.cumlogsumexp(x, 1),
+        jnp.argmax(x, 1), lax.reduce((x, x), (0.0, 1.0), lambda a, b: (a[0] + b[0], a[1] * b[1]), (0,)),
+    )  # fmt: skip
+
+
 UNSIGNED = rng.integers(0, 2**32, size=(2, 9), dtype=np.uint32)
 SIGNED = UNSIGNED.view(np.int32)
 ZEROS = jax.tree.map(np.zeros_like, PARAMETERS)
 W0 = PARAMETERS[0][0]
+PICTURES = rng.normal(size=(2, 8, 6, 4)).astype(np.float32)
+FILTERS = rng.normal(size=(3, 3, 4, 6)).astype(np.float32)
+VOLUMES = rng.normal(size=(2, 3, 2, 3, 2)).astype(np.float32)
 IMAGES = rng.normal(size=(3, 4, 5)).astype(np.float32)
 
 PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
@@ -190,6 +235,17 @@ PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "unsigned": (integers, (UNSIGNED[0], UNSIGNED[1])),
     "signed": (integers, (SIGNED[0], SIGNED[1])),
     "reductions": (reductions, (X,)),
+    "convolution": (convolution, (PICTURES, FILTERS)),
+    "convolution without window": (lambda x, w: lax.conv_general_dilated(x, w, (), ()), (X, W0.T)),
+    "dilated convolution": (lambda x, w: convolution(x, w, **DILATED), (PICTURES, FILTERS)),
+    "convolution gradients": (gradients(**DILATED), (PICTURES, FILTERS)),
+    "grouped convolution": (gradients(feature_group_count=2), (PICTURES, FILTERS[:, :, :2])),
+    "batch groups": (gradients(batch_group_count=2), (PICTURES, FILTERS)),
+    "volumes": (lambda x, w: lax.conv(x, w, (1, 2, 1), "VALID"), (VOLUMES, VOLUMES)),
+    "pooling": (pooling, (PICTURES,)),
+    "pooling gradients": (jax.grad(pooled_loss), (PICTURES,)),
+    "second derivative of pooling": (jax.grad(lambda x: jnp.sum(jax.grad(pooled_loss)(x) ** 2)), (PICTURES,)),
+    "prefixes": (prefixes, (X,)),
     "no arguments": (lambda: jnp.arange(4.0), ()),
     **{
         np.dtype(dtype).name: (through(dtype), (X, W0))

@@ -59,20 +59,9 @@ Operand collapse(OpBuilder &builder, Location location, Value value,
       exprs[source] = builder.getAffineDimExpr(target);
     }
     type = RankedTensorType::get(shape, type.getElementType());
-    Value empty = tensor::EmptyOp::create(builder, location, shape,
-                                          type.getElementType());
-    SmallVector<AffineMap> maps = {
-        AffineMap::get(order.size(), 0, exprs, builder.getContext()),
-        builder.getMultiDimIdentityMap(order.size())};
-    SmallVector<utils::IteratorType> iterators(order.size(),
-                                               utils::IteratorType::parallel);
-    value = linalg::GenericOp::create(
-                builder, location, TypeRange(type), ValueRange(value),
-                ValueRange(empty), maps, iterators,
-                [](OpBuilder &nested, Location loc, ValueRange elements) {
-                  linalg::YieldOp::create(nested, loc, elements[0]);
-                })
-                .getResult(0);
+    AffineMap map =
+        AffineMap::get(order.size(), 0, exprs, builder.getContext());
+    value = gatherByMap(builder, location, type, value, map);
   }
   // Collapse each group; the order of the groups stays that of their first
   // dimensions.
@@ -103,6 +92,16 @@ struct DotGeneral : OpConversionPattern<DotGeneralOp> {
     DotDimensionNumbersAttr numbers = op.getDotDimensionNumbers();
     auto result =
         getTypeConverter()->convertType<RankedTensorType>(op.getType());
+    if (result.getNumElements() == 0) {
+      rewriter.replaceOpWithNewOp<tensor::EmptyOp>(op, result.getShape(),
+                                                   result.getElementType());
+      return success();
+    }
+    if (cast<RankedTensorType>(op.getLhs().getType()).getNumElements() == 0) {
+      rewriter.replaceOpWithNewOp<arith::ConstantOp>(
+          op, result, rewriter.getZeroAttr(result));
+      return success();
+    }
     Operand lhs = collapse(rewriter, location, adaptor.getLhs(),
                            numbers.getLhsBatchingDimensions(),
                            numbers.getLhsContractingDimensions());
@@ -183,28 +182,31 @@ struct DotGeneral : OpConversionPattern<DotGeneralOp> {
       return op.emitError(
           "a contraction of these element types has no lowering to the CPU");
     }
-    // Loops: the result's dimensions, then the contracted one.
-    int64_t rank = shape.size(), loops = rank + 1, next = 0;
+    // Loops: the result's dimensions, then the contracted one, if there is one.
+    int64_t rank = shape.size(), next = 0;
+    bool sums = lhs.dims[2] >= 0;
+    int64_t loops = rank + (sums ? 1 : 0);
     int64_t batch = lhs.dims[0] < 0 ? -1 : next++;
     int64_t row = lhs.dims[1] < 0 ? -1 : next++;
     int64_t column = rhs.dims[1] < 0 ? -1 : next++;
     auto mapOf = [&](const Operand &operand, int64_t freeLoop) {
       SmallVector<AffineExpr> exprs(
           cast<RankedTensorType>(operand.value.getType()).getRank());
-      for (auto [kind, loop] :
-           llvm::enumerate(ArrayRef<int64_t>{batch, freeLoop, rank})) {
-        if (operand.dims[kind] >= 0) {
-          exprs[operand.dims[kind]] = rewriter.getAffineDimExpr(loop);
+      const int64_t loopOf[] = {batch, freeLoop, rank};
+      for (auto [dim, loop] : llvm::zip_equal(operand.dims, loopOf)) {
+        if (dim >= 0) {
+          exprs[dim] = rewriter.getAffineDimExpr(loop);
         }
       }
       return AffineMap::get(loops, 0, exprs, rewriter.getContext());
     };
-    SmallVector<AffineMap> maps = {
-        mapOf(lhs, row), mapOf(rhs, column),
-        rewriter.getMultiDimIdentityMap(loops).getMajorSubMap(rank)};
+    SmallVector<AffineMap> maps = {mapOf(lhs, row), mapOf(rhs, column),
+                                   leadingDimensions(rewriter, loops, rank)};
     SmallVector<utils::IteratorType> iterators(rank,
                                                utils::IteratorType::parallel);
-    iterators.push_back(utils::IteratorType::reduction);
+    if (sums) {
+      iterators.push_back(utils::IteratorType::reduction);
+    }
     Type element = result.getElementType();
     auto type = RankedTensorType::get(shape, element);
     Value zero = arith::ConstantOp::create(rewriter, location,

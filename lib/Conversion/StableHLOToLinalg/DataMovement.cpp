@@ -25,25 +25,6 @@ struct Pattern : OpConversionPattern<Op> {
   }
 };
 
-/// result[i...] = operand[map(i...)]
-Value gatherByMap(OpBuilder &builder, Location location, RankedTensorType type,
-                  Value operand, AffineMap map) {
-  int64_t rank = type.getRank();
-  Value empty = tensor::EmptyOp::create(builder, location, type.getShape(),
-                                        type.getElementType());
-  SmallVector<AffineMap> maps = {map, builder.getMultiDimIdentityMap(rank)};
-  SmallVector<utils::IteratorType> iterators(rank,
-                                             utils::IteratorType::parallel);
-  return linalg::GenericOp::create(
-             builder, location, TypeRange(type), ValueRange(operand),
-             ValueRange(empty), maps, iterators,
-             [](OpBuilder &nested, Location nestedLocation,
-                ValueRange elements) {
-               linalg::YieldOp::create(nested, nestedLocation, elements[0]);
-             })
-      .getResult(0);
-}
-
 struct Constant : Pattern<ConstantOp> {
   using Pattern::Pattern;
   LogicalResult
@@ -389,6 +370,35 @@ struct Gather : Pattern<GatherOp> {
 };
 
 } // namespace
+
+AffineMap steelyard::leadingDimensions(Builder &builder, int64_t loops,
+                                       int64_t results) {
+  // Not getMajorSubMap, which is null without results.
+  SmallVector<AffineExpr> exprs;
+  for (int64_t dim = 0; dim < results; ++dim) {
+    exprs.push_back(builder.getAffineDimExpr(dim));
+  }
+  return AffineMap::get(loops, 0, exprs, builder.getContext());
+}
+
+Value steelyard::gatherByMap(OpBuilder &builder, Location location,
+                             RankedTensorType type, Value operand,
+                             AffineMap map) {
+  int64_t rank = type.getRank();
+  Value empty = tensor::EmptyOp::create(builder, location, type.getShape(),
+                                        type.getElementType());
+  SmallVector<AffineMap> maps = {map, builder.getMultiDimIdentityMap(rank)};
+  SmallVector<utils::IteratorType> iterators(rank,
+                                             utils::IteratorType::parallel);
+  return linalg::GenericOp::create(
+             builder, location, TypeRange(type), ValueRange(operand),
+             ValueRange(empty), maps, iterators,
+             [](OpBuilder &nested, Location nestedLocation,
+                ValueRange elements) {
+               linalg::YieldOp::create(nested, nestedLocation, elements[0]);
+             })
+      .getResult(0);
+}
 
 void steelyard::populateDataMovementPatterns(const TypeConverter &converter,
                                              RewritePatternSet &patterns) {

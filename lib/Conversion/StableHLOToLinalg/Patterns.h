@@ -17,10 +17,15 @@ void populateDataMovementPatterns(const mlir::TypeConverter &,
                                   mlir::RewritePatternSet &);
 void populateReductionPatterns(const mlir::TypeConverter &,
                                mlir::RewritePatternSet &);
+void populateWindowPatterns(const mlir::TypeConverter &,
+                            mlir::RewritePatternSet &);
 void populateContractionPatterns(const mlir::TypeConverter &,
                                  mlir::RewritePatternSet &);
 void populateControlFlowPatterns(const mlir::TypeConverter &,
                                  mlir::RewritePatternSet &);
+void populateConvolutionPatterns(const mlir::TypeConverter &,
+                                 mlir::RewritePatternSet &);
+
 void populateCheckPatterns(const mlir::TypeConverter &,
                            mlir::RewritePatternSet &);
 
@@ -46,6 +51,15 @@ using ScalarBody = llvm::function_ref<mlir::Value(mlir::OpBuilder &builder,
 mlir::Value elementwise(mlir::OpBuilder &builder, mlir::Location location,
                         mlir::RankedTensorType type, mlir::ValueRange operands,
                         ScalarBody body);
+
+/// (d0, d1 ...) -> (d0 ... d{results - 1})
+mlir::AffineMap leadingDimensions(mlir::Builder &builder, int64_t loops,
+                                  int64_t results);
+
+/// result[i...] = operand[map(i...)]
+mlir::Value gatherByMap(mlir::OpBuilder &builder, mlir::Location location,
+                        mlir::RankedTensorType type, mlir::Value operand,
+                        mlir::AffineMap map);
 
 } // namespace steelyard
 

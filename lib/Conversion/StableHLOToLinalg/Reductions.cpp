@@ -4,11 +4,8 @@
 
 #include "steelyard/Dialect/StableHLO/IR/StableHLO.h"
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/IR/IRMapping.h"
-
 #include "Patterns.h"
+#include "Reducer.h"
 
 using namespace mlir;
 using namespace mlir::stablehlo;
@@ -23,27 +20,13 @@ struct Reduce : OpConversionPattern<ReduceOp> {
   matchAndRewrite(ReduceOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
     Location location = op.getLoc();
-    size_t count = op.getInputs().size();
     auto input = cast<RankedTensorType>(adaptor.getInputs()[0].getType());
-    // One arithmetic operation on narrow floats accumulates in float32.
-    Operation *joined = count == 1 ? getReducerOp(op.getBody()) : nullptr;
-    bool widens = joined && isa<FloatType>(input.getElementType()) &&
-                  input.getElementTypeBitWidth() < 32;
-    SmallVector<RankedTensorType> types;
+    Reducer reducer(rewriter, *getTypeConverter(), op.getBody());
+    ArrayRef<int64_t> shape =
+        cast<RankedTensorType>(op.getResult(0).getType()).getShape();
     SmallVector<Value> inits;
-    for (size_t i = 0; i < count; ++i) {
-      auto type = getTypeConverter()->convertType<RankedTensorType>(
-          op.getResult(i).getType());
-      if (widens) {
-        type = type.clone(rewriter.getF32Type());
-      }
-      types.push_back(type);
-      inits.push_back(elementwise(
-          rewriter, location, type, adaptor.getInitValues()[i],
-          [&](OpBuilder &b, Location loc, ValueRange elements) {
-            return convertScalar(b, loc, elements[0], type.getElementType(),
-                                 false, false);
-          }));
+    for (auto [index, init] : llvm::enumerate(adaptor.getInitValues())) {
+      inits.push_back(reducer.start(index, shape, init));
     }
     SmallVector<AffineExpr> kept;
     SmallVector<utils::IteratorType> iterators;
@@ -55,92 +38,32 @@ struct Reduce : OpConversionPattern<ReduceOp> {
         kept.push_back(rewriter.getAffineDimExpr(dim));
       }
     }
+    size_t count = inits.size();
     SmallVector<AffineMap> maps(
         count, rewriter.getMultiDimIdentityMap(input.getRank()));
     maps.append(
         count, AffineMap::get(input.getRank(), 0, kept, rewriter.getContext()));
     bool failed = false;
     auto generic = linalg::GenericOp::create(
-        rewriter, location, SmallVector<Type>(types.begin(), types.end()),
-        adaptor.getInputs(), inits, maps, iterators,
+        rewriter, location, ValueRange(inits).getTypes(), adaptor.getInputs(),
+        inits, maps, iterators,
         [&](OpBuilder &builder, Location loc, ValueRange elements) {
-          SmallVector<Value> results;
-          if (widens) {
-            Value element = convertScalar(builder, loc, elements[0],
-                                          builder.getF32Type(), false, false);
-            results.push_back(emitScalar(
-                builder, joined, {elements[1], element}, builder.getF32Type()));
-          } else {
-            results = body(builder, op, elements, count);
-          }
-          failed |= llvm::is_contained(results, Value());
+          ValueRange accumulators = elements.drop_front(count);
+          SmallVector<Value> results =
+              reducer.join(builder, accumulators, elements.take_front(count));
+          failed = results.empty();
           linalg::YieldOp::create(builder, loc,
-                                  failed ? elements.drop_front(count)
-                                         : ValueRange(results));
+                                  failed ? accumulators : ValueRange(results));
         });
     if (failed) {
       return failure();
     }
-    SmallVector<Value> results(generic.getResults());
-    if (widens) {
-      auto type = getTypeConverter()->convertType<RankedTensorType>(
-          op.getResult(0).getType());
-      results[0] = elementwise(
-          rewriter, location, type, results[0],
-          [&](OpBuilder &b, Location loc, ValueRange elements) {
-            return convertScalar(b, loc, elements[0], type.getElementType(),
-                                 false, false);
-          });
+    SmallVector<Value> results;
+    for (auto [index, result] : llvm::enumerate(generic.getResults())) {
+      results.push_back(reducer.finish(index, result));
     }
     rewriter.replaceOp(op, results);
     return success();
-  }
-
-  /// The computation on elements: every operation in it works on tensors of
-  /// rank 0.
-  SmallVector<Value> body(OpBuilder &builder, ReduceOp op, ValueRange elements,
-                          size_t count) const {
-    Block &block = op.getBody().front();
-    IRMapping mapping;
-    for (size_t i = 0; i < count; ++i) {
-      mapping.map(block.getArgument(i), elements[count + i]); // accumulators
-      mapping.map(block.getArgument(count + i), elements[i]);
-    }
-    for (Operation &scalar : block.without_terminator()) {
-      if (auto constant = dyn_cast<ConstantOp>(scalar)) {
-        auto value = dyn_cast<DenseElementsAttr>(constant.getValue());
-        Type type = getTypeConverter()
-                        ->convertType<RankedTensorType>(constant.getType())
-                        .getElementType();
-        Attribute element = value.bitcast(type).getSplatValue<Attribute>();
-        mapping.map(constant.getResult(),
-                    arith::ConstantOp::create(builder, constant.getLoc(),
-                                              cast<TypedAttr>(element))
-                        .getResult());
-        continue;
-      }
-      SmallVector<Value> operands;
-      for (Value operand : scalar.getOperands()) {
-        operands.push_back(mapping.lookupOrNull(operand));
-      }
-      Value result;
-      if (scalar.getNumResults() == 1 &&
-          !llvm::is_contained(operands, Value())) {
-        auto type = getTypeConverter()->convertType<RankedTensorType>(
-            scalar.getResult(0).getType());
-        result = emitScalar(builder, &scalar, operands, type.getElementType());
-      } else {
-        scalar.emitError() << "'" << scalar.getName()
-                           << "' in a reducer has no lowering to the CPU";
-      }
-      if (!result) {
-        return {Value()};
-      }
-      mapping.map(scalar.getResult(0), result);
-    }
-    return llvm::map_to_vector(
-        block.getTerminator()->getOperands(),
-        [&](Value value) { return mapping.lookupOrNull(value); });
   }
 };
 

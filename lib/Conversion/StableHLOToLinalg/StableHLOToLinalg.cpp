@@ -58,7 +58,7 @@ struct StableHLOToLinalg
     target.addLegalDialect<arith::ArithDialect, linalg::LinalgDialect,
                            math::MathDialect, scf::SCFDialect,
                            tensor::TensorDialect, steelyard::cpu::CPUDialect>();
-    target.addLegalOp<ModuleOp>();
+    target.addLegalOp<ModuleOp, UnrealizedConversionCastOp>();
     target.addDynamicallyLegalDialect<scaled::ScaledDialect>(
         [](Operation *op) { return isScalar(op); });
     target.addDynamicallyLegalOp<func::FuncOp>([&](func::FuncOp op) {
@@ -71,7 +71,9 @@ struct StableHLOToLinalg
     steelyard::populateScaledPatterns(converter, patterns);
     steelyard::populateDataMovementPatterns(converter, patterns);
     steelyard::populateReductionPatterns(converter, patterns);
+    steelyard::populateWindowPatterns(converter, patterns);
     steelyard::populateContractionPatterns(converter, patterns);
+    steelyard::populateConvolutionPatterns(converter, patterns);
     steelyard::populateControlFlowPatterns(converter, patterns);
     steelyard::populateCheckPatterns(converter, patterns);
     populateFunctionOpInterfaceTypeConversionPattern<func::FuncOp>(patterns,

@@ -12,32 +12,66 @@ using namespace steelyard;
 
 namespace {
 
+template <typename Op>
+scaled::ScaledTensorType accumulatorType(Op op) {
+  auto type = cast<RankedTensorType>(op.getType());
+  return scaled::ScaledTensorType::get(type.getShape(),
+                                       Float32Type::get(op.getContext()));
+}
+
+Value scaledForm(OpBuilder &b, DotGeneralOp op, Value lhs, Value rhs) {
+  DotDimensionNumbersAttr numbers = op.getDotDimensionNumbers();
+  return scaled::DotGeneralOp::create(b, op.getLoc(), accumulatorType(op), lhs,
+                                      rhs, numbers.getLhsBatchingDimensions(),
+                                      numbers.getRhsBatchingDimensions(),
+                                      numbers.getLhsContractingDimensions(),
+                                      numbers.getRhsContractingDimensions());
+}
+
+Value scaledForm(OpBuilder &b, ConvolutionOp op, Value lhs, Value rhs) {
+  return scaled::ConvolutionOp::create(
+      b, op.getLoc(), accumulatorType(op), lhs, rhs, op.getWindowStridesAttr(),
+      op.getPaddingAttr(), op.getLhsDilationAttr(), op.getRhsDilationAttr(),
+      op.getWindowReversalAttr(), op.getDimensionNumbers(),
+      op.getFeatureGroupCountAttr(), op.getBatchGroupCountAttr());
+}
+
+/// stablehlo knows nothing of scaled tensors.
+template <typename Op>
+struct Contraction
+    : ContractionOpInterface::ExternalModel<Contraction<Op>, Op> {
+  Value getLhs(Operation *op) const { return cast<Op>(op).getLhs(); }
+  Value getRhs(Operation *op) const { return cast<Op>(op).getRhs(); }
+  Value createScaled(Operation *op, OpBuilder &b, Value lhs, Value rhs) const {
+    Value product = scaledForm(b, cast<Op>(op), lhs, rhs);
+    // What the user said about the contraction (steelyard.roles) is for the
+    // passes after this one.
+    product.getDefiningOp()->setDiscardableAttrs(
+        op->getDiscardableAttrDictionary());
+    return product;
+  }
+};
+
 constexpr char kContract[] = "sum, then from amax of the float32 accumulator";
 
-LogicalResult contract(Operation *operation, ScaleRewriter &rw) {
-  auto op = cast<DotGeneralOp>(operation);
+LogicalResult contract(Operation *op, ScaleRewriter &rw) {
   if (!rw.isScaled(0) || !rw.isScaled(1)) {
     return failure();
   }
-  OpBuilder &b = rw.builder();
-  DotDimensionNumbersAttr numbers = op.getDotDimensionNumbers();
-  auto type = scaled::ScaledTensorType::get(
-      cast<RankedTensorType>(op.getType()).getShape(), b.getF32Type());
-  auto product = scaled::DotGeneralOp::create(
-      b, rw.location(), type, rw.scaled(0), rw.scaled(1),
-      numbers.getLhsBatchingDimensions(), numbers.getRhsBatchingDimensions(),
-      numbers.getLhsContractingDimensions(),
-      numbers.getRhsContractingDimensions());
-  // What the user said about the contraction (steelyard.roles) is for the
-  // passes after this one.
-  product->setDiscardableAttrs(op->getDiscardableAttrDictionary());
-  rw.accumulator(0, product);
+  rw.accumulator(0, cast<ContractionOpInterface>(op).createScaled(
+                        rw.builder(), rw.scaled(0), rw.scaled(1)));
   return success();
+}
+
+template <typename... Ops>
+void attach(MLIRContext &context) {
+  (Ops::template attachInterface<Contraction<Ops>,
+                                 ScaleModel<Ops, contract, kContract>>(context),
+   ...);
 }
 
 } // namespace
 
 void steelyard::attachContractionRules(MLIRContext &context) {
-  DotGeneralOp::attachInterface<ScaleModel<DotGeneralOp, contract, kContract>>(
-      context);
+  attach<DotGeneralOp, ConvolutionOp>(context);
 }

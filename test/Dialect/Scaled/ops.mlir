@@ -53,3 +53,12 @@ func.func @ops(%x: tensor<4x8xf32>, %e: tensor<i32>, %key: tensor<i64>) -> tenso
   %g = scaled.edge %w forward 0.5 backward 2.0 : tensor<4x8xf32>
   return %g : tensor<4x8xf32>
 }
+
+// CHECK-LABEL: func.func @convolution
+// CHECK: scaled.convolution %arg0, %arg1 {dimension_numbers = #stablehlo.conv<[b, 0, f]x[0, i, o]->[b, 0, f]>} : (!scaled.tensor<2x8x3xf8E4M3FN, exp>, !scaled.tensor<3x3x4xf8E5M2, exp>) -> !scaled.tensor<2x6x4xf32, exp>
+// CHECK: scaled.convolution %arg0, %arg1 {dimension_numbers = #stablehlo.conv<[b, 0, f]x[0, i, o]->[b, 0, f]>, padding = dense<1> : tensor<1x2xi64>, window_strides = array<i64: 2>}
+func.func @convolution(%x: !scaled.tensor<2x8x3xf8E4M3FN, exp>, %w: !scaled.tensor<3x3x4xf8E5M2, exp>) {
+  %0 = scaled.convolution %x, %w {dimension_numbers = #stablehlo.conv<[b, 0, f]x[0, i, o]->[b, 0, f]>} : (!scaled.tensor<2x8x3xf8E4M3FN, exp>, !scaled.tensor<3x3x4xf8E5M2, exp>) -> !scaled.tensor<2x6x4xf32, exp>
+  %1 = scaled.convolution %x, %w {dimension_numbers = #stablehlo.conv<[b, 0, f]x[0, i, o]->[b, 0, f]>, padding = dense<1> : tensor<1x2xi64>, window_strides = array<i64: 2>} : (!scaled.tensor<2x8x3xf8E4M3FN, exp>, !scaled.tensor<3x3x4xf8E5M2, exp>) -> !scaled.tensor<2x4x4xf32, exp>
+  return
+}

@@ -55,8 +55,24 @@ func.func @codes(%x: tensor<4xf32>) {
 // -----
 
 func.func @dot(%a: !scaled.tensor<4x8xf16, exp>, %b: !scaled.tensor<9x4xf16, exp>) {
-  // expected-error@+1 {{contracting dimensions differ in size: 8 and 9}}
+  // expected-error@+1 {{dot_general: lhs dimension 1 of size 8 meets rhs dimension 0 of size 9}}
   %p = scaled.dot_general %a, %b batching_dims = [] x [] contracting_dims = [1] x [0] : (!scaled.tensor<4x8xf16, exp>, !scaled.tensor<9x4xf16, exp>) -> !scaled.tensor<4x4xf32, exp>
+  return
+}
+
+// -----
+
+func.func @convolution(%x: !scaled.tensor<2x8x3xf16, exp>, %w: !scaled.tensor<3x3x4xf16, exp>) {
+  // expected-error@+1 {{the result's shape should be [2, 6, 4]}}
+  %p = scaled.convolution %x, %w {dimension_numbers = #stablehlo.conv<[b, 0, f]x[0, i, o]->[b, 0, f]>} : (!scaled.tensor<2x8x3xf16, exp>, !scaled.tensor<3x3x4xf16, exp>) -> !scaled.tensor<2x8x4xf32, exp>
+  return
+}
+
+// -----
+
+func.func @convolution_type(%x: !scaled.tensor<2x8x3xf16, exp>, %w: !scaled.tensor<3x3x4xf16, exp>) {
+  // expected-error@+1 {{the result is the float32 accumulator}}
+  %p = scaled.convolution %x, %w {dimension_numbers = #stablehlo.conv<[b, 0, f]x[0, i, o]->[b, 0, f]>} : (!scaled.tensor<2x8x3xf16, exp>, !scaled.tensor<3x3x4xf16, exp>) -> !scaled.tensor<2x6x4xf16, exp>
   return
 }
 

@@ -244,7 +244,7 @@ func.func @reduce(%x: tensor<4x8xf32>, %z: tensor<f32>) {
 // -----
 
 func.func @reduce_body(%x: tensor<4xf32>, %z: tensor<f32>) {
-  // expected-error@+1 {{the computation works on 'tensor<f32>' for input 0, got 'tensor<f64>'}}
+  // expected-error@+1 {{the computation's argument 0 should be 'tensor<f32>', got 'tensor<f64>'}}
   %0 = stablehlo.reduce(%x init: %z) across dimensions = [0] : (tensor<4xf32>, tensor<f32>) -> tensor<f32>
    reducer(%a: tensor<f64>, %b: tensor<f64>) {
     stablehlo.return %a : tensor<f64>

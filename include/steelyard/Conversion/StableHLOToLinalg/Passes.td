@@ -12,7 +12,8 @@ def ConvertStableHLOToLinalg : Pass<"convert-stablehlo-to-linalg", "::mlir::Modu
   let description = [{
     Elementwise operations become `linalg.generic` with scalar bodies; floats
     narrower than 32 bits are computed in float32 and rounded once to their type.
-    Reductions accumulate in float32 at least. Contractions become `cpu.gemm`.
+    Reductions accumulate in float32 at least; prefix sums and what else cannot be a `linalg` operation are `scf.for`
+    nests on tensors. Contractions become `cpu.gemm`.
     Unsigned integers become signless. `scaled.rescale` becomes three multiplications in the loop by
     `scaled.rescale_factors` made before it. `while`, `case` and `if` become `scf.while` and `scf.if`; a loop also ends
     when its call is cancelled (`cpu.poll`).

@@ -3,12 +3,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "steelyard/Dialect/Scaled/IR/Scaled.h"
+#include "steelyard/Dialect/StableHLO/IR/TypeInference.h"
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/OpImplementation.h"
-
-#include "llvm/ADT/SmallSet.h"
 
 using namespace mlir;
 using namespace mlir::scaled;
@@ -266,66 +265,61 @@ Operation *ScaledDialect::materializeConstant(OpBuilder &builder,
 }
 
 //===----------------------------------------------------------------------===//
-// dot_general
+// dot_general, convolution
 //===----------------------------------------------------------------------===//
 
-LogicalResult DotGeneralOp::verify() {
-  ArrayRef<int64_t> lhsShape = getLhs().getType().getShape();
-  ArrayRef<int64_t> rhsShape = getRhs().getType().getShape();
-  auto check = [&](StringRef what, ArrayRef<int64_t> lhs,
-                   ArrayRef<int64_t> rhs) -> LogicalResult {
-    if (lhs.size() != rhs.size()) {
-      return emitOpError() << what
-                           << " dimensions differ in number: " << lhs.size()
-                           << " and " << rhs.size();
-    }
-    for (auto [l, r] : llvm::zip(lhs, rhs)) {
-      if (l < 0 || l >= static_cast<int64_t>(lhsShape.size()) || r < 0 ||
-          r >= static_cast<int64_t>(rhsShape.size())) {
-        return emitOpError() << what << " dimension out of range";
-      }
-      if (lhsShape[l] != rhsShape[r]) {
-        return emitOpError()
-               << what << " dimensions differ in size: " << lhsShape[l]
-               << " and " << rhsShape[r];
-      }
-    }
-    return success();
-  };
-  if (failed(check("batching", getLhsBatching(), getRhsBatching())) ||
-      failed(check("contracting", getLhsContracting(), getRhsContracting()))) {
+static LogicalResult verifyAccumulator(Operation *op,
+                                       FailureOr<RankedTensorType> expected) {
+  if (failed(expected)) {
     return failure();
   }
-  SmallVector<int64_t> shape;
-  for (int64_t dim : getLhsBatching()) {
-    shape.push_back(lhsShape[dim]);
+  auto type = cast<ScaledTensorType>(op->getResult(0).getType());
+  if (expected->getShape() != type.getShape()) {
+    return op->emitOpError()
+           << "the result's shape should be [" << expected->getShape() << "]";
   }
-  auto appendFree = [&](ArrayRef<int64_t> operand, ArrayRef<int64_t> batching,
-                        ArrayRef<int64_t> contracting) -> LogicalResult {
-    llvm::SmallSet<int64_t, 8> taken;
-    for (int64_t dim : llvm::concat<const int64_t>(batching, contracting)) {
-      if (!taken.insert(dim).second) {
-        return emitOpError() << "dimension " << dim << " is named twice";
-      }
-    }
-    for (auto [dim, size] : llvm::enumerate(operand)) {
-      if (!taken.contains(dim)) {
-        shape.push_back(size);
-      }
-    }
-    return success();
-  };
-  if (failed(appendFree(lhsShape, getLhsBatching(), getLhsContracting())) ||
-      failed(appendFree(rhsShape, getRhsBatching(), getRhsContracting()))) {
-    return failure();
-  }
-  if (ArrayRef<int64_t>(shape) != getType().getShape()) {
-    return emitOpError() << "the result's shape should be [" << shape << "]";
-  }
-  if (!getType().getElementType().isF32()) {
-    return emitOpError("the result is the float32 accumulator");
+  if (!type.getElementType().isF32()) {
+    return op->emitOpError("the result is the float32 accumulator");
   }
   return success();
+}
+
+LogicalResult DotGeneralOp::verify() {
+  auto numbers = stablehlo::DotDimensionNumbersAttr::get(
+      getContext(), getLhsBatching(), getRhsBatching(), getLhsContracting(),
+      getRhsContracting());
+  return verifyAccumulator(
+      *this,
+      stablehlo::inferDotGeneral(getLoc(), getLhs().getType().getDataType(),
+                                 getRhs().getType().getDataType(), numbers,
+                                 Float32Type::get(getContext())));
+}
+
+Value DotGeneralOp::createScaled(OpBuilder &builder, Value lhs, Value rhs) {
+  auto created = DotGeneralOp::create(
+      builder, getLoc(), getType(), lhs, rhs, getLhsBatchingAttr(),
+      getRhsBatchingAttr(), getLhsContractingAttr(), getRhsContractingAttr());
+  created->setDiscardableAttrs((*this)->getDiscardableAttrDictionary());
+  return created;
+}
+
+LogicalResult ConvolutionOp::verify() {
+  return verifyAccumulator(
+      *this, stablehlo::inferConvolution(
+                 getLoc(), getLhs().getType().getDataType(),
+                 getRhs().getType().getDataType(), getDimensionNumbers(),
+                 getWindowAttributes(), getFeatureGroupCount(),
+                 getBatchGroupCount(), Float32Type::get(getContext())));
+}
+
+Value ConvolutionOp::createScaled(OpBuilder &builder, Value lhs, Value rhs) {
+  auto created = ConvolutionOp::create(
+      builder, getLoc(), getType(), lhs, rhs, getWindowStridesAttr(),
+      getPaddingAttr(), getLhsDilationAttr(), getRhsDilationAttr(),
+      getWindowReversalAttr(), getDimensionNumbers(),
+      getFeatureGroupCountAttr(), getBatchGroupCountAttr());
+  created->setDiscardableAttrs((*this)->getDiscardableAttrDictionary());
+  return created;
 }
 
 //===----------------------------------------------------------------------===//

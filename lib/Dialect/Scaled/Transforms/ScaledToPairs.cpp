@@ -165,17 +165,12 @@ private:
           dequantize.getResult().replaceAllUsesWith(real);
           return true;
         })
-        .Case<DotGeneralOp>([&](DotGeneralOp dot) {
-          Pair l = parts(dot.getLhs()), r = parts(dot.getRhs());
-          auto numbers = stablehlo::DotDimensionNumbersAttr::get(
-              op->getContext(), dot.getLhsBatching(), dot.getRhsBatching(),
-              dot.getLhsContracting(), dot.getRhsContracting());
-          Value data = stablehlo::DotGeneralOp::create(
-              b, op->getLoc(), dot.getType().getDataType(), l.data, r.data,
-              numbers, ArrayAttr(), stablehlo::DotAlgorithmAttr());
-          pairs[dot.getResult()] = {
-              data, ExponentAddOp::create(b, op->getLoc(), l.exponent.getType(),
-                                          l.exponent, r.exponent)};
+        .Case<DotGeneralOp, ConvolutionOp>([&](auto contraction) {
+          Pair l = parts(contraction.getLhs()), r = parts(contraction.getRhs());
+          pairs[contraction.getResult()] = {
+              contract(b, contraction, l.data, r.data),
+              ExponentAddOp::create(b, op->getLoc(), l.exponent.getType(),
+                                    l.exponent, r.exponent)};
           return true;
         })
         .Case<ObserveOp>([&](ObserveOp observe) {
@@ -272,6 +267,24 @@ private:
     } else {
       to.replaceAllUsesWith(from);
     }
+  }
+
+  static Value contract(OpBuilder &b, DotGeneralOp dot, Value lhs, Value rhs) {
+    auto numbers = stablehlo::DotDimensionNumbersAttr::get(
+        dot.getContext(), dot.getLhsBatching(), dot.getRhsBatching(),
+        dot.getLhsContracting(), dot.getRhsContracting());
+    return stablehlo::DotGeneralOp::create(
+        b, dot.getLoc(), dot.getType().getDataType(), lhs, rhs, numbers,
+        ArrayAttr(), stablehlo::DotAlgorithmAttr());
+  }
+
+  static Value contract(OpBuilder &b, ConvolutionOp op, Value lhs, Value rhs) {
+    return stablehlo::ConvolutionOp::create(
+        b, op.getLoc(), op.getType().getDataType(), lhs, rhs,
+        op.getWindowStridesAttr(), op.getPaddingAttr(), op.getLhsDilationAttr(),
+        op.getRhsDilationAttr(), op.getWindowReversalAttr(),
+        op.getDimensionNumbers(), op.getFeatureGroupCountAttr(),
+        op.getBatchGroupCountAttr(), /*precision_config=*/ArrayAttr());
   }
 
   /// data × 2^-k

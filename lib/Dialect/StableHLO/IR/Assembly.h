@@ -80,6 +80,27 @@ ParseResult parsePrecisionConfig(OpAsmParser &parser, ArrayAttr &precisions);
 void printPrecisionConfig(OpAsmPrinter &printer, Operation *,
                           ArrayAttr precisions);
 
+/// [b, 0, 1, f]x[0, 1, i, o]->[b, 0, 1, f]
+ParseResult parseConvDimensionNumbers(OpAsmParser &parser,
+                                      ConvDimensionNumbersAttr &numbers);
+void printConvDimensionNumbers(OpAsmPrinter &printer, Operation *,
+                               ConvDimensionNumbersAttr numbers);
+
+/// stride = [2, 1], pad = [[0, 0], [1, -1]], lhs_dilate = [..], rhs_dilate =
+/// [..], reverse = [true, false]; what is null is not printed
+ParseResult parseConvolutionWindow(OpAsmParser &parser,
+                                   DenseI64ArrayAttr &strides,
+                                   DenseIntElementsAttr &padding,
+                                   DenseI64ArrayAttr &lhsDilation,
+                                   DenseI64ArrayAttr &rhsDilation,
+                                   DenseBoolArrayAttr &reversal);
+void printConvolutionWindow(OpAsmPrinter &printer, Operation *,
+                            DenseI64ArrayAttr strides,
+                            DenseIntElementsAttr padding,
+                            DenseI64ArrayAttr lhsDilation,
+                            DenseI64ArrayAttr rhsDilation,
+                            DenseBoolArrayAttr reversal);
+
 /// e5m2, printed without a space: exponent and mantissa bits
 ParseResult parseExponentMantissa(OpAsmParser &parser, IntegerAttr &exponent,
                                   IntegerAttr &mantissa);

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "steelyard/Dialect/StableHLO/IR/StableHLO.h"
+#include "steelyard/Interfaces/Contraction.h"
 #include "steelyard/Interfaces/ScalePropagation.h"
 
 #include "mlir/IR/Builders.h"
@@ -50,6 +51,8 @@ void StableHLODialect::initialize() {
 #define GET_OP_LIST
 #include "steelyard/Dialect/StableHLO/IR/Ops.cpp.inc"
                             >();
+  declarePromisedInterfaces<steelyard::ContractionOpInterface, DotGeneralOp,
+                            ConvolutionOp>();
 }
 
 Operation *StableHLODialect::materializeConstant(OpBuilder &builder,

@@ -380,15 +380,38 @@ FailureOr<RankedTensorType> mlir::stablehlo::inferDotGeneral(
   return RankedTensorType::get(shape, elementType); // (C12)
 }
 
+LogicalResult mlir::stablehlo::verifyReduced(MaybeLocation location,
+                                             StringRef op, TypeRange inputs,
+                                             TypeRange initValues) {
+  if (inputs.empty() || inputs.size() != initValues.size()) {
+    return emitOptionalError(location, op, ": has ", inputs.size(),
+                             " input(s) and ", initValues.size(),
+                             " initial value(s)");
+  }
+  auto first = cast<RankedTensorType>(inputs.front());
+  for (auto [input, init] : llvm::zip(inputs, initValues)) {
+    auto type = cast<RankedTensorType>(input),
+         initType = cast<RankedTensorType>(init);
+    if (type.getShape() != first.getShape()) {
+      return emitOptionalError(location, op, ": the inputs ", first, " and ",
+                               type, " have different shapes");
+    }
+    if (initType.getRank() != 0) {
+      return emitOptionalError(location, op,
+                               ": an initial value has rank 0, got ", initType);
+    }
+  }
+  return success();
+}
+
 LogicalResult mlir::stablehlo::inferReduce(MaybeLocation location,
                                            TypeRange inputs,
                                            TypeRange initValues,
                                            ArrayRef<int64_t> dimensions,
                                            SmallVectorImpl<Type> &results) {
-  if (inputs.empty() || inputs.size() != initValues.size()) { // (I1), (I2)
-    return emitOptionalError(location, "reduce: has ", inputs.size(),
-                             " input(s) and ", initValues.size(),
-                             " initial value(s)");
+  if (failed(verifyReduced(location, "reduce", inputs,
+                           initValues))) { // (I1), (I2), (C1), (C2)
+    return failure();
   }
   auto first = cast<RankedTensorType>(inputs.front());
   if (failed(verifyDimensions(location, "reduce: dimension", dimensions,
@@ -401,19 +424,8 @@ LogicalResult mlir::stablehlo::inferReduce(MaybeLocation location,
       shape.push_back(size);
     }
   }
-  for (auto [input, init] : llvm::zip(inputs, initValues)) {
-    auto type = cast<RankedTensorType>(input),
-         initType = cast<RankedTensorType>(init);
-    if (type.getShape() != first.getShape()) { // (C1)
-      return emitOptionalError(location, "reduce: the inputs ", first, " and ",
-                               type, " have different shapes");
-    }
-    if (initType.getRank() != 0) { // (C2)
-      return emitOptionalError(
-          location, "reduce: an initial value has rank 0, got ", initType);
-    }
-    results.push_back(RankedTensorType::get(
-        shape, initType.getElementType())); // (C3), (C7), (C8)
+  for (Type init : initValues) { // (C3), (C7), (C8)
+    results.push_back(RankedTensorType::get(shape, getElementTypeOrSelf(init)));
   }
   return success();
 }

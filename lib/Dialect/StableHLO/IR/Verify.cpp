@@ -85,6 +85,16 @@ LogicalResult ReverseOp::verify() {
                           tensorType(getOperand()).getRank()); // (C2), (C3)
 }
 
+LogicalResult
+mlir::stablehlo::verifyPrecisions(Operation *op,
+                                  std::optional<ArrayAttr> precisions) {
+  if (precisions && !precisions->empty() && precisions->size() != 2) {
+    return op->emitOpError()
+           << "has " << precisions->size() << " precision(s) for two operands";
+  }
+  return success();
+}
+
 LogicalResult DotGeneralOp::verify() {
   RankedTensorType result = tensorType(getResult());
   FailureOr<RankedTensorType> expected =
@@ -97,41 +107,50 @@ LogicalResult DotGeneralOp::verify() {
     return emitOpError() << "the result's type should be " << *expected
                          << ", got " << result;
   }
-  if (std::optional<ArrayAttr> precisions = getPrecisionConfig();
-      precisions && !precisions->empty() && precisions->size() != 2) { // (C11)
-    return emitOpError() << "has " << precisions->size()
-                         << " precision(s) for two operands";
-  }
-  return success();
+  return verifyPrecisions(*this, getPrecisionConfig()); // (C11)
 }
 
-/// The computation is (E..., E...) -> E... over elements of rank 0, E being the
-/// result's element types.
-LogicalResult ReduceOp::verifyRegions() { // (C6)
-  Block &body = getBody().front();
-  size_t count = getInputs().size();
-  if (body.getNumArguments() != 2 * count) {
-    return emitOpError() << "the computation takes " << 2 * count
-                         << " arguments, not " << body.getNumArguments();
+LogicalResult mlir::stablehlo::verifyComputation(Operation *op, Region &region,
+                                                 ArrayRef<Type> arguments,
+                                                 ArrayRef<Type> results) {
+  Block &body = region.front();
+  if (body.getNumArguments() != arguments.size()) {
+    return op->emitOpError() << "the computation takes " << arguments.size()
+                             << " arguments, not " << body.getNumArguments();
   }
   auto terminator = dyn_cast<ReturnOp>(body.getTerminator());
-  if (!terminator || terminator.getNumOperands() != count) {
-    return emitOpError() << "the computation returns " << count
-                         << " value(s) by stablehlo.return";
+  if (!terminator || terminator.getNumOperands() != results.size()) {
+    return op->emitOpError() << "the computation returns " << results.size()
+                             << " value(s) by stablehlo.return";
   }
-  for (size_t i = 0; i < count; ++i) {
-    auto expected =
-        RankedTensorType::get({}, tensorType(getResult(i)).getElementType());
-    for (Type type :
-         {body.getArgument(i).getType(), body.getArgument(i + count).getType(),
-          terminator.getOperand(i).getType()}) {
+  auto check = [&](StringRef what, TypeRange types,
+                   ArrayRef<Type> elements) -> LogicalResult {
+    for (auto [index, type, element] : llvm::enumerate(types, elements)) {
+      auto expected = RankedTensorType::get({}, element);
       if (type != expected) {
-        return emitOpError() << "the computation works on " << expected
-                             << " for input " << i << ", got " << type;
+        return op->emitOpError()
+               << "the computation's " << what << " " << index << " should be "
+               << expected << ", got " << type;
       }
     }
-  }
-  return success();
+    return success();
+  };
+  return success(
+      succeeded(check("argument", body.getArgumentTypes(), arguments)) &&
+      succeeded(check("result", terminator.getOperandTypes(), results)));
+}
+
+LogicalResult mlir::stablehlo::verifyReducer(Operation *op, Region &region,
+                                             TypeRange tensors) {
+  SmallVector<Type> results = llvm::map_to_vector(
+      tensors, [](Type type) { return getElementTypeOrSelf(type); });
+  SmallVector<Type> arguments(results);
+  llvm::append_range(arguments, results);
+  return verifyComputation(op, region, arguments, results);
+}
+
+LogicalResult ReduceOp::verifyRegions() { // (C6)
+  return verifyReducer(*this, getBody(), getResultTypes());
 }
 
 LogicalResult ReducePrecisionOp::verify() {

@@ -26,7 +26,7 @@ def Scaled_Dialect : Dialect {
   let useDefaultTypePrinterParser = 1;
   let useDefaultAttributePrinterParser = 1;
   let hasConstantMaterializer = 1;
-  let dependentDialects = ["::mlir::arith::ArithDialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::stablehlo::StableHLODialect"];
 }
 
 #endif // STEELYARD_DIALECT_SCALED_IR_DIALECT

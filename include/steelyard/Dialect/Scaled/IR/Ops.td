@@ -6,6 +6,7 @@
 #define STEELYARD_DIALECT_SCALED_IR_OPS
 
 include "steelyard/Dialect/Scaled/IR/Types.td"
+include "steelyard/Interfaces/Contraction.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
@@ -261,7 +262,15 @@ def Scaled_ConstantExponentOp : Scaled_Op<"constant_exponent", [Pure, ConstantLi
 // Contractions
 //===----------------------------------------------------------------------===//
 
-def Scaled_DotGeneralOp : Scaled_Op<"dot_general", [Pure]> {
+class Scaled_ContractionOp<string mnemonic> : Scaled_Op<mnemonic, [Pure, ContractionOpInterface]> {
+  let results = (outs Scaled_TensorType:$result);
+  let extraClassDeclaration = [{
+    ::mlir::Value createScaled(::mlir::OpBuilder &builder, ::mlir::Value lhs, ::mlir::Value rhs);
+  }];
+  let hasVerifier = 1;
+}
+
+def Scaled_DotGeneralOp : Scaled_ContractionOp<"dot_general"> {
   let summary = "a contraction of scaled operands, accumulated in float32";
   let description = [{
     Dimensions as in StableHLO's `dot_general`: result dimensions are batch, lhs
@@ -275,12 +284,47 @@ def Scaled_DotGeneralOp : Scaled_Op<"dot_general", [Pure]> {
   let arguments = (ins Scaled_TensorType:$lhs, Scaled_TensorType:$rhs,
                        DenseI64ArrayAttr:$lhs_batching, DenseI64ArrayAttr:$rhs_batching,
                        DenseI64ArrayAttr:$lhs_contracting, DenseI64ArrayAttr:$rhs_contracting);
-  let results = (outs Scaled_TensorType:$result);
   let assemblyFormat = [{
     $lhs `,` $rhs `batching_dims` `=` $lhs_batching `x` $rhs_batching
     `contracting_dims` `=` $lhs_contracting `x` $rhs_contracting attr-dict `:` functional-type(operands, results)
   }];
-  let hasVerifier = 1;
+}
+
+def Scaled_ConvDimensionNumbers
+    : Attr<CPred<"::llvm::isa<::mlir::stablehlo::ConvDimensionNumbersAttr>($_self)">, "#stablehlo.conv attribute"> {
+  let storageType = "::mlir::stablehlo::ConvDimensionNumbersAttr";
+  let returnType = "::mlir::stablehlo::ConvDimensionNumbersAttr";
+  let convertFromStorage = "$_self";
+}
+
+def Scaled_ConvolutionOp : Scaled_ContractionOp<"convolution"> {
+  let summary = "a convolution of scaled operands, accumulated in float32";
+  let description = [{
+    Dimensions, window and groups as in StableHLO's `convolution`. Padding is zero, which has every scale. The data is
+    convolved with float32 products and sums; the result is that accumulator, not rounded, with exponent
+    e_lhs + e_rhs.
+    ```mlir
+    %r = scaled.convolution %x, %w
+      {dimension_numbers = #stablehlo.conv<[b, 0, 1, f]x[0, 1, i, o]->[b, 0, 1, f]>, padding = dense<1> : tensor<2x2xi64>}
+      : (!scaled.tensor<8x28x28x16xf8E4M3FN, exp>, !scaled.tensor<3x3x16x32xf8E4M3FN, exp>) -> !scaled.tensor<8x28x28x32xf32, exp>
+    ```
+  }];
+  let arguments = (ins Scaled_TensorType:$lhs, Scaled_TensorType:$rhs,
+                       OptionalAttr<DenseI64ArrayAttr>:$window_strides, OptionalAttr<I64ElementsAttr>:$padding,
+                       OptionalAttr<DenseI64ArrayAttr>:$lhs_dilation, OptionalAttr<DenseI64ArrayAttr>:$rhs_dilation,
+                       OptionalAttr<DenseBoolArrayAttr>:$window_reversal,
+                       Scaled_ConvDimensionNumbers:$dimension_numbers,
+                       DefaultValuedAttr<I64Attr, "1">:$feature_group_count,
+                       DefaultValuedAttr<I64Attr, "1">:$batch_group_count);
+  let assemblyFormat = [{
+    $lhs `,` $rhs attr-dict `:` functional-type(operands, results)
+  }];
+  let extraClassDeclaration = [{
+    ::mlir::Value createScaled(::mlir::OpBuilder &builder, ::mlir::Value lhs, ::mlir::Value rhs);
+    ::mlir::stablehlo::WindowAttributes getWindowAttributes() {
+      return {getWindowStrides(), getPadding(), getLhsDilation(), getRhsDilation(), getWindowReversal()};
+    }
+  }];
 }
 
 //===----------------------------------------------------------------------===//

@@ -11,6 +11,8 @@
 
 #include "steelyard/Dialect/Scaled/IR/Dialect.h.inc"
 #include "steelyard/Dialect/Scaled/IR/Enums.h.inc"
+#include "steelyard/Dialect/StableHLO/IR/StableHLO.h"
+#include "steelyard/Interfaces/Contraction.h"
 #include "steelyard/Numerics/Format.h"
 
 #include "mlir/Bytecode/BytecodeOpInterface.h"

@@ -70,4 +70,20 @@ def StableHLO_GatherDimensionNumbers : AttrDef<StableHLO_Dialect, "GatherDimensi
   let hasCustomAssemblyFormat = 1;
 }
 
+def StableHLO_ConvDimensionNumbers : AttrDef<StableHLO_Dialect, "ConvDimensionNumbers"> {
+  let mnemonic = "conv";
+  let summary = "which dimensions of input, kernel and output of a convolution are which";
+  let description = [{
+    Printed by position: `[b, 0, 1, f]x[0, 1, i, o]->[b, 0, 1, f]`; b is the batch, f a feature, i and o the kernel's
+    input and output features, a number that spatial dimension.
+  }];
+  let parameters = (ins "int64_t":$inputBatchDimension, "int64_t":$inputFeatureDimension,
+                        OptionalArrayRefParameter<"int64_t">:$inputSpatialDimensions,
+                        "int64_t":$kernelInputFeatureDimension, "int64_t":$kernelOutputFeatureDimension,
+                        OptionalArrayRefParameter<"int64_t">:$kernelSpatialDimensions,
+                        "int64_t":$outputBatchDimension, "int64_t":$outputFeatureDimension,
+                        OptionalArrayRefParameter<"int64_t">:$outputSpatialDimensions);
+  let hasCustomAssemblyFormat = 1;
+}
+
 #endif // STEELYARD_DIALECT_STABLEHLO_IR_ATTRIBUTES

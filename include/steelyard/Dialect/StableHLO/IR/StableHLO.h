@@ -6,6 +6,7 @@
 
 #include "steelyard/Dialect/StableHLO/IR/Dialect.h.inc"
 #include "steelyard/Dialect/StableHLO/IR/Enums.h.inc"
+#include "steelyard/Dialect/StableHLO/IR/Window.h"
 
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/IR/BuiltinTypes.h"

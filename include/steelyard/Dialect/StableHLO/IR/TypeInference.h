@@ -60,11 +60,43 @@ FailureOr<RankedTensorType> inferDotGeneral(std::optional<Location> location,
                                             RankedTensorType rhs,
                                             DotDimensionNumbersAttr numbers,
                                             Type elementType);
+FailureOr<RankedTensorType>
+inferConvolution(std::optional<Location> location, RankedTensorType lhs,
+                 RankedTensorType rhs, ConvDimensionNumbersAttr numbers,
+                 const WindowAttributes &window, int64_t featureGroups,
+                 int64_t batchGroups, Type elementType);
+/// None, or one for each operand of a contraction.
+LogicalResult verifyPrecisions(Operation *op,
+                               std::optional<ArrayAttr> precisions);
+/// Inputs of one shape, an initial value of rank 0 for each; `op` names the
+/// operation in the error.
+LogicalResult verifyReduced(std::optional<Location> location, StringRef op,
+                            TypeRange inputs, TypeRange initValues);
 /// One type for each input: the input's shape without `dimensions`, the initial
 /// value's element type.
 LogicalResult inferReduce(std::optional<Location> location, TypeRange inputs,
                           TypeRange initValues, ArrayRef<int64_t> dimensions,
                           SmallVectorImpl<Type> &results);
+/// One type for each input: the windows' number in each dimension, the initial
+/// value's element type.
+LogicalResult inferReduceWindow(std::optional<Location> location,
+                                TypeRange inputs, TypeRange initValues,
+                                ArrayRef<int64_t> windowDimensions,
+                                const WindowAttributes &window,
+                                SmallVectorImpl<Type> &results);
+/// The operand's type, if the source has an element for each window.
+FailureOr<RankedTensorType> inferSelectAndScatter(
+    std::optional<Location> location, RankedTensorType operand,
+    RankedTensorType source, RankedTensorType initValue,
+    ArrayRef<int64_t> windowDimensions, const WindowAttributes &window);
+/// The region is a computation on elements: arguments and results have rank 0
+/// and these element types.
+LogicalResult verifyComputation(Operation *op, Region &region,
+                                ArrayRef<Type> arguments,
+                                ArrayRef<Type> results);
+/// The region joins two elements of each of the tensors' types: its arguments
+/// are all accumulators, then all elements.
+LogicalResult verifyReducer(Operation *op, Region &region, TypeRange tensors);
 
 } // namespace mlir::stablehlo
 

@@ -1,0 +1,149 @@
+//===- Reducer.cpp - Computations of reductions on scalars ------*- C++ -*-===//
+// Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "Reducer.h"
+
+#include "steelyard/Dialect/StableHLO/IR/StableHLO.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Matchers.h"
+
+#include "Patterns.h"
+
+using namespace mlir;
+using namespace mlir::stablehlo;
+using namespace steelyard;
+
+ScalarRegion::ScalarRegion(ConversionPatternRewriter &rewriter,
+                           const TypeConverter &converter, Region &region)
+    : converter(converter), region(region) {
+  for (Operation &op : region.front()) {
+    for (Value operand : op.getOperands()) {
+      if (operand.getParentRegion() == &region || captured.contains(operand)) {
+        continue;
+      }
+      captured.map(operand,
+                   tensor::ExtractOp::create(rewriter, op.getLoc(),
+                                             rewriter.getRemappedValue(operand),
+                                             ValueRange()));
+    }
+  }
+}
+
+SmallVector<Value> ScalarRegion::emit(OpBuilder &builder,
+                                      ValueRange arguments) {
+  Block &block = region.front();
+  IRMapping values = captured;
+  values.map(block.getArguments(), arguments);
+  for (Operation &op : block.without_terminator()) {
+    Value result = emit(builder, &op, values);
+    if (!result) {
+      return {};
+    }
+    values.map(op.getResult(0), result);
+  }
+  return llvm::map_to_vector(block.getTerminator()->getOperands(),
+                             [&](Value value) { return values.lookup(value); });
+}
+
+Value ScalarRegion::emit(OpBuilder &builder, Operation *op,
+                         const IRMapping &values) {
+  if (op->getNumResults() != 1 || op->getNumRegions() != 0) {
+    op->emitError() << "'" << op->getName()
+                    << "' in a reducer has no lowering to the CPU";
+    return {};
+  }
+  Type type =
+      converter.convertType<RankedTensorType>(op->getResult(0).getType())
+          .getElementType();
+  if (auto constant = dyn_cast<ConstantOp>(op)) {
+    auto value = cast<DenseElementsAttr>(constant.getValue()).bitcast(type);
+    return arith::ConstantOp::create(
+        builder, op->getLoc(),
+        cast<TypedAttr>(value.getSplatValue<Attribute>()));
+  }
+  SmallVector<Value> operands = llvm::map_to_vector(
+      op->getOperands(), [&](Value value) { return values.lookup(value); });
+  if (isa<BroadcastInDimOp, ReshapeOp>(op)) {
+    return operands.front(); // from rank 0 to rank 0
+  }
+  return emitScalar(builder, op, operands, type);
+}
+
+Reducer::Reducer(ConversionPatternRewriter &rewriter,
+                 const TypeConverter &converter, Region &region)
+    : rewriter(rewriter), location(region.getLoc()),
+      scalars(rewriter, converter, region), single(getReducerOp(region)) {
+  for (Value value : region.front().getTerminator()->getOperands()) {
+    elements.push_back(converter.convertType<RankedTensorType>(value.getType())
+                           .getElementType());
+  }
+  types = elements;
+  auto narrow = dyn_cast<FloatType>(types.front());
+  if (single && narrow && narrow.getWidth() < 32) {
+    widened = single;
+    types.front() = rewriter.getF32Type();
+  }
+}
+
+SmallVector<Value> Reducer::join(OpBuilder &builder, ValueRange accumulators,
+                                 ValueRange values) {
+  SmallVector<Value> operands(accumulators);
+  llvm::append_range(operands, widen(builder, values));
+  if (!widened) {
+    return scalars.emit(builder, operands);
+  }
+  if (cast<BlockArgument>(widened->getOperand(0)).getArgNumber() != 0) {
+    std::swap(operands[0], operands[1]);
+  }
+  Value joined = emitScalar(builder, widened, operands, types.front());
+  return joined ? SmallVector<Value>{joined} : SmallVector<Value>();
+}
+
+SmallVector<Value> Reducer::widen(OpBuilder &builder, ValueRange values) {
+  SmallVector<Value> wide;
+  for (auto [value, type] : llvm::zip_equal(values, types)) {
+    wide.push_back(convertScalar(builder, location, value, type, false, false));
+  }
+  return wide;
+}
+
+Value Reducer::start(size_t index, ArrayRef<int64_t> shape, Value init) {
+  return elementwise(
+      rewriter, location, RankedTensorType::get(shape, types[index]), init,
+      [&](OpBuilder &b, Location loc, ValueRange values) {
+        return convertScalar(b, loc, values[0], types[index], false, false);
+      });
+}
+
+Value Reducer::finish(size_t index, Value accumulators) {
+  auto type = cast<RankedTensorType>(accumulators.getType());
+  Type element = elements[index];
+  if (type.getElementType() == element) {
+    return accumulators;
+  }
+  return elementwise(rewriter, location, type.clone(element), accumulators,
+                     [&](OpBuilder &b, Location loc, ValueRange values) {
+                       return convertScalar(b, loc, values[0], element, false,
+                                            false);
+                     });
+}
+
+bool Reducer::absorbs(ValueRange initValues) const {
+  if (!single) {
+    return false;
+  }
+  if (isa<MaximumOp, MinimumOp, AndOp, OrOp>(single)) {
+    return true;
+  }
+  // Booleans are added by or, multiplied by and.
+  if (isa<AddOp>(single)) {
+    return matchPattern(initValues.front(), m_AnyZeroFloat()) ||
+           matchPattern(initValues.front(), m_Zero());
+  }
+  return isa<MultiplyOp>(single) &&
+         (matchPattern(initValues.front(), m_OneFloat()) ||
+          matchPattern(initValues.front(), m_One()));
+}
