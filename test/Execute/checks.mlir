@@ -3,7 +3,7 @@
 // RUN: steelyard-run %t/holds.mlir | FileCheck %s --check-prefix=HOLDS
 // RUN: not steelyard-run %t/fails.mlir 2>&1 | FileCheck %s --check-prefix=FAILS
 
-// HOLDS: @holds: 7 check(s) held
+// HOLDS: @holds: 9 check(s) held
 // FAILS: check.expect_eq failed: at [2] got 9
 // FAILS: @fails: 1 of 2 check(s) failed
 
@@ -23,6 +23,9 @@ func.func @holds() {
   check.expect_eq_const %n, dense<[1, 2, 4294967295]> : tensor<3xui32>
   %nan = stablehlo.constant dense<[0x7FC00000, 0x7F800000]> : tensor<2xf32>
   check.expect_eq %nan, %nan : tensor<2xf32>
+  %none = stablehlo.constant dense<> : tensor<2x0xui8>
+  check.expect_eq_const %none, dense<> : tensor<2x0xui8>
+  check.expect_eq %none, %none : tensor<2x0xui8>
   return
 }
 

@@ -61,7 +61,9 @@ struct CheckConst : OpConversionPattern<Op> {
     if (!elements) {
       return op->emitError() << "the expected value is not a dense constant";
     }
-    if (elements.getType() != type) {
+    if (steelyard::isEmpty(type)) {
+      elements = DenseElementsAttr::get(type, ArrayRef<Attribute>());
+    } else if (elements.getType() != type) {
       elements = elements.bitcast(type.getElementType()); // ui32 -> i32
     }
     Value expected =

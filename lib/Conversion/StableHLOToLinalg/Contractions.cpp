@@ -92,14 +92,10 @@ struct DotGeneral : OpConversionPattern<DotGeneralOp> {
     DotDimensionNumbersAttr numbers = op.getDotDimensionNumbers();
     auto result =
         getTypeConverter()->convertType<RankedTensorType>(op.getType());
-    if (result.getNumElements() == 0) {
-      rewriter.replaceOpWithNewOp<tensor::EmptyOp>(op, result.getShape(),
-                                                   result.getElementType());
-      return success();
-    }
-    if (cast<RankedTensorType>(op.getLhs().getType()).getNumElements() == 0) {
-      rewriter.replaceOpWithNewOp<arith::ConstantOp>(
-          op, result, rewriter.getZeroAttr(result));
+    if (isEmpty(op.getLhs().getType())) { // a sum over no products
+      Value zero = arith::ConstantOp::create(rewriter, location,
+                                             rewriter.getZeroAttr(result));
+      rewriter.replaceOp(op, zero);
       return success();
     }
     Operand lhs = collapse(rewriter, location, adaptor.getLhs(),

@@ -142,11 +142,6 @@ struct Reshape : Pattern<ReshapeOp> {
     RankedTensorType to = resultType(op);
     Value value = adaptor.getOperand();
     auto from = cast<RankedTensorType>(value.getType());
-    if (from.getNumElements() == 0) {
-      rewriter.replaceOpWithNewOp<tensor::EmptyOp>(op, to.getShape(),
-                                                   to.getElementType());
-      return success();
-    }
     std::optional<SmallVector<ReassociationIndices>> direct =
         getReassociationIndicesForReshape(from, to);
     if (direct && from.getRank() != to.getRank()) {
@@ -225,6 +220,9 @@ struct Concatenate : Pattern<ConcatenateOp> {
         rewriter, op.getLoc(), type.getShape(), type.getElementType());
     SmallVector<int64_t> offsets(type.getRank(), 0), strides(type.getRank(), 1);
     for (Value input : adaptor.getInputs()) {
+      if (isEmpty(input.getType())) {
+        continue;
+      }
       ArrayRef<int64_t> shape =
           cast<RankedTensorType>(input.getType()).getShape();
       if (llvm::is_contained(shape, 0)) { // its offset may lie on the edge
@@ -249,7 +247,7 @@ struct Pad : Pattern<PadOp> {
                   ConversionPatternRewriter &rewriter) const override {
     RankedTensorType type = resultType(op);
     auto from = cast<RankedTensorType>(adaptor.getOperand().getType());
-    if (from.getNumElements() == 0) {
+    if (isEmpty(from)) {
       AffineMap none = AffineMap::get(type.getRank(), 0, rewriter.getContext());
       rewriter.replaceOp(op, gatherByMap(rewriter, op.getLoc(), type,
                                          adaptor.getPaddingValue(), none));

@@ -41,6 +41,12 @@ mlir::Value convertScalar(mlir::OpBuilder &builder, mlir::Location location,
                           mlir::Value value, mlir::Type to, bool fromUnsigned,
                           bool toUnsigned);
 
+/// A tensor without elements, whatever its rank.
+inline bool isEmpty(mlir::Type type) {
+  auto tensor = mlir::dyn_cast<mlir::RankedTensorType>(type);
+  return tensor && tensor.hasStaticShape() && tensor.getNumElements() == 0;
+}
+
 /// Writes the elements of one result of an operation on tensors.
 using ScalarBody = llvm::function_ref<mlir::Value(mlir::OpBuilder &builder,
                                                   mlir::Location location,

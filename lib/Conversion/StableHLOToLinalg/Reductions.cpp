@@ -20,13 +20,24 @@ struct Reduce : OpConversionPattern<ReduceOp> {
   matchAndRewrite(ReduceOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
     Location location = op.getLoc();
-    auto input = cast<RankedTensorType>(adaptor.getInputs()[0].getType());
+    auto input = cast<RankedTensorType>(op.getInputs()[0].getType());
     Reducer reducer(rewriter, *getTypeConverter(), op.getBody());
     ArrayRef<int64_t> shape =
         cast<RankedTensorType>(op.getResult(0).getType()).getShape();
     SmallVector<Value> inits;
     for (auto [index, init] : llvm::enumerate(adaptor.getInitValues())) {
       inits.push_back(reducer.start(index, shape, init));
+    }
+    auto finish = [&](ValueRange accumulators) {
+      SmallVector<Value> results;
+      for (auto [index, value] : llvm::enumerate(accumulators)) {
+        results.push_back(reducer.finish(index, value));
+      }
+      rewriter.replaceOp(op, results);
+    };
+    if (isEmpty(input)) {
+      finish(inits);
+      return success();
     }
     SmallVector<AffineExpr> kept;
     SmallVector<utils::IteratorType> iterators;
@@ -58,11 +69,7 @@ struct Reduce : OpConversionPattern<ReduceOp> {
     if (failed) {
       return failure();
     }
-    SmallVector<Value> results;
-    for (auto [index, result] : llvm::enumerate(generic.getResults())) {
-      results.push_back(reducer.finish(index, result));
-    }
-    rewriter.replaceOp(op, results);
+    finish(generic.getResults());
     return success();
   }
 };

@@ -207,6 +207,12 @@ struct AmaxExponent : OpConversionPattern<AmaxExponentOp> {
                   ConversionPatternRewriter &rewriter) const override {
     Location loc = op.getLoc();
     auto input = cast<RankedTensorType>(op.getData().getType());
+    if (isEmpty(input)) {
+      rewriter.replaceOpWithNewOp<arith::ConstantOp>(
+          op, DenseElementsAttr::get(cast<RankedTensorType>(op.getType()),
+                                     static_cast<int32_t>(kLeastExponent)));
+      return success();
+    }
     auto element = cast<FloatType>(input.getElementType());
     // Narrower floats are float32 values; float64 has its own bits.
     bool isDouble = element.getWidth() == 64;

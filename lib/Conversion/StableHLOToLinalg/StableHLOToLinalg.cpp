@@ -29,15 +29,19 @@ using namespace mlir;
 namespace {
 
 /// Unsigned integers become signless; the operations know what they were.
-struct SignlessTypes : TypeConverter {
-  SignlessTypes() {
+/// Tensors without elements are all tensor<0x...>: no loop runs over them, and
+/// the strides of tensor<2x0x...> have no bare pointer.
+struct StorageTypes : TypeConverter {
+  StorageTypes() {
     addConversion([](Type type) { return type; });
     addConversion([](RankedTensorType type) -> Type {
-      auto integer = dyn_cast<IntegerType>(type.getElementType());
-      return integer && integer.isUnsigned()
-                 ? type.clone(
-                       IntegerType::get(type.getContext(), integer.getWidth()))
-                 : type;
+      Type element = type.getElementType();
+      if (element.isUnsignedInteger()) {
+        element = IntegerType::get(type.getContext(),
+                                   element.getIntOrFloatBitWidth());
+      }
+      return steelyard::isEmpty(type) ? RankedTensorType::get({0}, element)
+                                      : type.clone(element);
     });
     auto cast = [](OpBuilder &builder, Type type, ValueRange inputs,
                    Location location) -> Value {
@@ -49,11 +53,37 @@ struct SignlessTypes : TypeConverter {
   }
 };
 
+/// Whatever computes no element needs no computation.
+struct EmptyResults : ConversionPattern {
+  EmptyResults(const TypeConverter &converter, MLIRContext *context)
+      : ConversionPattern(converter, MatchAnyOpTypeTag(), /*benefit=*/10,
+                          context) {}
+
+  LogicalResult
+  matchAndRewrite(Operation *op, ArrayRef<Value>,
+                  ConversionPatternRewriter &rewriter) const override {
+    if (!isa<chlo::CHLODialect, scaled::ScaledDialect,
+             stablehlo::StableHLODialect>(op->getDialect()) ||
+        isa<stablehlo::CustomCallOp>(op) || op->getNumResults() == 0 ||
+        !llvm::all_of(op->getResultTypes(), steelyard::isEmpty)) {
+      return failure();
+    }
+    SmallVector<Value> results;
+    for (Type type : op->getResultTypes()) {
+      auto stored = getTypeConverter()->convertType<RankedTensorType>(type);
+      results.push_back(tensor::EmptyOp::create(
+          rewriter, op->getLoc(), stored.getShape(), stored.getElementType()));
+    }
+    rewriter.replaceOp(op, results);
+    return success();
+  }
+};
+
 struct StableHLOToLinalg
     : steelyard::impl::ConvertStableHLOToLinalgBase<StableHLOToLinalg> {
   void runOnOperation() override {
     MLIRContext *context = &getContext();
-    SignlessTypes converter;
+    StorageTypes converter;
     ConversionTarget target(*context);
     target.addLegalDialect<arith::ArithDialect, linalg::LinalgDialect,
                            math::MathDialect, scf::SCFDialect,
@@ -67,6 +97,7 @@ struct StableHLOToLinalg
     target.addDynamicallyLegalOp<func::ReturnOp, func::CallOp>(
         [&](Operation *op) { return converter.isLegal(op); });
     RewritePatternSet patterns(context);
+    patterns.add<EmptyResults>(converter, context);
     steelyard::populateElementwisePatterns(converter, patterns);
     steelyard::populateScaledPatterns(converter, patterns);
     steelyard::populateDataMovementPatterns(converter, patterns);
