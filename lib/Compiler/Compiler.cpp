@@ -225,26 +225,42 @@ FailureOr<FunctionSpec> describe(func::FuncOp function) {
   return spec;
 }
 
-/// Writes the IR after a stage, if asked to.
-LogicalResult dump(ModuleOp module, const CompileOptions &options,
-                   unsigned number, StringRef stage) {
-  if (options.dumpDirectory.empty()) {
-    return success();
-  }
-  std::error_code code =
-      llvm::sys::fs::create_directories(options.dumpDirectory);
-  SmallString<128> path(options.dumpDirectory);
-  llvm::sys::path::append(
-      path, llvm::formatv("{0:02}-{1}.mlir", number, stage).str());
-  if (!code) {
-    llvm::raw_fd_ostream file(path, code);
-    if (!code) {
-      module.print(file, OpPrintingFlags().enableDebugInfo(false));
-      return success();
+/// A new folder below `parent` for the IR of one module: numbered in the order
+/// of compilation and named after the module or its first public function.
+llvm::Expected<std::string> makeDumpFolder(ModuleOp module, StringRef parent) {
+  std::error_code code = llvm::sys::fs::create_directories(parent);
+  unsigned number = 0;
+  for (llvm::sys::fs::directory_iterator entry(parent, code), end;
+       !code && entry != end; entry.increment(code)) {
+    unsigned taken = 0;
+    StringRef name = llvm::sys::path::filename(entry->path());
+    if (!name.consumeInteger(10, taken) && name.starts_with("-")) {
+      number = std::max(number, taken + 1);
     }
   }
-  return module.emitError()
-         << "cannot write the dump " << path << ": " << code.message();
+  std::string name = module.getSymName().value_or("").str();
+  for (auto function : module.getOps<func::FuncOp>()) {
+    if (name.empty() && function.isPublic()) {
+      name = function.getName().str();
+    }
+  }
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return !llvm::isAlnum(c); }, '_');
+  if (code) {
+    return llvm::errorCodeToError(code);
+  }
+  while (true) {
+    SmallString<128> folder(parent);
+    llvm::sys::path::append(folder,
+                            llvm::formatv("{0:03}-{1}", number++, name).str());
+    code = llvm::sys::fs::create_directory(folder, /*IgnoreExisting=*/false);
+    if (!code) {
+      return folder.str().str();
+    }
+    if (code != std::errc::file_exists) {
+      return llvm::errorCodeToError(code);
+    }
+  }
 }
 
 std::vector<ArenaTensor> describeArena(func::FuncOp function) {
@@ -422,8 +438,8 @@ public:
       error = "the module could not be parsed";
       return failure();
     }
-    if (failed(dump(*module, options, number++, "input")) ||
-        failed(stage("import", buildImportPipeline)) || failed(scheme())) {
+    if (failed(dump("input")) || failed(stage("import", buildImportPipeline)) ||
+        failed(scheme())) {
       return failure();
     }
     for (const Stage &next : cpuStages()) {
@@ -477,13 +493,47 @@ private:
                             name);
       return failure();
     }
-    return dump(*module, options, number++, name);
+    return dump(name);
+  }
+
+  /// Writes the IR after a stage, if asked to.
+  LogicalResult dump(StringRef stage) {
+    if (options.dumpDirectory.empty()) {
+      return success();
+    }
+    if (dumpFolder.empty()) {
+      llvm::Expected<std::string> made =
+          makeDumpFolder(*module, options.dumpDirectory);
+      if (!made) {
+        return module->emitError()
+               << "cannot write the dump " << options.dumpDirectory << ": "
+               << llvm::toString(made.takeError());
+      }
+      dumpFolder = std::move(*made);
+    }
+    SmallString<128> path(dumpFolder);
+    llvm::sys::path::append(
+        path, llvm::formatv("{0:02}-{1}.mlir", number++, stage).str());
+    std::error_code code;
+    llvm::raw_fd_ostream file(path, code);
+    if (!code) {
+      module->print(file, OpPrintingFlags().enableDebugInfo(false));
+      file.close();
+      code = file.error();
+      file.clear_error();
+    }
+    if (code) {
+      return module->emitError()
+             << "cannot write the dump " << path << ": " << code.message();
+    }
+    return success();
   }
 
   MLIRContext &context;
   const CompileOptions &options;
   std::string &error;
   OwningOpRef<ModuleOp> module;
+  std::string dumpFolder;
   unsigned number = 0;
 };
 

@@ -82,8 +82,9 @@ def compile_module(
     scheme: str = "",
     on_diagnostic: Callable[[str, str, str], None] | None = None,
     name: str = "module",
+    is_internal: bool = False,
 ) -> Any:
-    """Compiles MLIR text or bytecode, ``name`` in locations; raises CompileError."""
+    """Compiles MLIR text or bytecode, ``name`` in locations; raises CompileError. What is internal is never dumped."""
     if isinstance(module, str):
         module = module.encode()
     _set_blas()
@@ -94,8 +95,9 @@ def compile_module(
         if on_diagnostic:
             on_diagnostic(severity, message, location)
 
+    dump = "" if is_internal else os.environ.get("STEELYARD_DUMP", "")
     try:
-        return _native.compile(module, scheme, os.environ.get("STEELYARD_DUMP", ""), "", name, report)
+        return _native.compile(module, scheme, dump, "", name, report)
     except RuntimeError as error:
         raise CompileError(str(error)) from None
 

@@ -134,7 +134,7 @@ def _packer(shape: tuple[int, ...], user: str, storage: str, form: str) -> Funct
       %d = scaled.cast %s : {single} -> {narrow}
       return %d, %e : {narrow}, tensor<i32>
     }}"""
-    return Function(compile_module(text), 0)
+    return Function(compile_module(text, is_internal=True), 0)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -149,7 +149,7 @@ def _unpacker(shape: tuple[int, ...], user: str, storage: str, form: str) -> Fun
       %u = stablehlo.convert %p : ({wide}) -> {result}
       return %u : {result}
     }}"""
-    return Function(compile_module(text), 0)
+    return Function(compile_module(text, is_internal=True), 0)
 
 
 def pack(array: NDArray[Any], storage: str, form: str = "") -> ScaledArray:

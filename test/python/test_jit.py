@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import pathlib
 from typing import Any
 
 import jax
@@ -251,3 +252,29 @@ def test_dump_to_an_unwritable_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEELYARD_DUMP", "/proc/steelyard")
     with pytest.raises(steelyard.CompileError, match="cannot write"):
         steelyard.jit(lambda x: x + 1)(np.ones(5, "f4"))
+
+
+def test_every_module_is_dumped_into_its_own_folder(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not what Steelyard compiles for itself: the scaled state here is packed and unpacked."""
+    monkeypatch.setenv("STEELYARD_DUMP", str(tmp_path / "dump"))
+
+    def first(v: Any, x: Any) -> Any:
+        return 0.5 * v + x
+
+    def second(x: Any) -> Any:
+        return x * 3
+
+    step = steelyard.jit(first, scheme=steelyard.Scalify(state_rounding="nearest"), donate_argnums=0)
+    x = np.linspace(0, 1, 11, dtype="f4").reshape(1, 11)  # no other test's shape: nothing is compiled already
+    assert isinstance(step(x, x), steelyard.ScaledArray)
+    np.asarray(step(x, x))
+    other = steelyard.jit(second)
+    other(x)
+    other(x[0])
+    steelyard.compile("func.func @of_text(%x: tensor<f32>) -> tensor<f32> { return %x : tensor<f32> }", function="of_text")
+    folders = sorted(path.name for path in (tmp_path / "dump").iterdir())
+    assert folders == ["000-jit_first", "001-jit_second", "002-jit_second", "003-of_text"]
+    for folder in folders:
+        stages = sorted(path.name for path in (tmp_path / "dump" / folder).iterdir())
+        assert stages[0] == "00-input.mlir" and stages[-1].endswith("-llvm.mlir"), stages
+    assert "stablehlo.add" in (tmp_path / "dump" / "000-jit_first" / "00-input.mlir").read_text()

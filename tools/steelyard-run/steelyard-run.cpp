@@ -31,7 +31,9 @@ int main(int argc, char **argv) {
       "scheme", cl::desc("Passes between import and lowering, e.g. scalify"),
       cl::cat(category));
   cl::opt<std::string> dump(
-      "dump", cl::desc("Write the IR after every stage into this folder"),
+      "dump",
+      cl::desc("Write the IR after every stage into this folder, "
+               "a new one in it for each module"),
       cl::cat(category));
   cl::opt<bool> time("time", cl::desc("Time the calls"), cl::cat(category));
   cl::opt<bool> remarks("remarks", cl::desc("Print remarks"),

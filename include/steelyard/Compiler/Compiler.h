@@ -39,8 +39,8 @@ struct CompileOptions {
   /// takes them, without the enclosing `builtin.module(...)`: e.g.
   /// "scalify{storage=f16},quantize{recipe=fp8-current}". Empty: none.
   std::string scheme;
-  /// If not empty, a folder into which the IR is written after every stage
-  /// (NN-stage.mlir).
+  /// If not empty, a folder in which each module that is compiled gets a new
+  /// one (NNN-name) with the IR after every stage (NN-stage.mlir).
   std::string dumpDirectory;
   /// Processor to generate code for, in LLVM's names; empty: this machine's.
   std::string cpu;
