@@ -54,8 +54,11 @@ static void buildBuffers(OpPassManager &pm) {
   options.allowReturnAllocsFromLoops = true;
   options.functionBoundaryTypeConversion =
       bufferization::LayoutMapOption::IdentityLayoutMap;
+  pm.addNestedPass<func::FuncOp>(steelyard::cpu::createCPUProtectArguments());
   pm.addPass(bufferization::createEmptyTensorEliminationPass());
   pm.addPass(bufferization::createOneShotBufferizePass(options));
+  // Loops carry their buffers until this: results are looked for through them.
+  pm.addPass(createCanonicalizerPass());
   pm.addNestedPass<func::FuncOp>(steelyard::cpu::createCPUCarryBuffers());
   bufferization::BufferResultsToOutParamsPassOptions results;
   results.modifyPublicFunctions = true;

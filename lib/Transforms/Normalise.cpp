@@ -17,6 +17,8 @@
 #include "llvm/ADT/SmallPtrSet.h"
 #include "llvm/Support/MathExtras.h"
 
+#include "ExpandExactly.h"
+
 namespace steelyard {
 #define GEN_PASS_DEF_NORMALISE
 #include "steelyard/Transforms/Passes.h.inc"
@@ -43,10 +45,10 @@ struct Normalise : steelyard::impl::NormaliseBase<Normalise> {
       return signalPassFailure();
     }
     dropAnnotations(module);
-    if (failed(raiseChecks(module))) {
+    if (failed(raiseChecks(module)) ||
+        failed(steelyard::expandExactly(module))) {
       return signalPassFailure();
     }
-    expandExactly(module);
     OpPassManager cleanup(ModuleOp::getOperationName());
     cleanup.addPass(createCanonicalizerPass());
     cleanup.addPass(createCSEPass());
@@ -163,25 +165,6 @@ struct Normalise : steelyard::impl::NormaliseBase<Normalise> {
       return WalkResult::advance();
     });
     return failure(result.wasInterrupted());
-  }
-
-  /// chlo's operations that stablehlo has in other words.
-  static void expandExactly(ModuleOp module) {
-    module.walk([](Operation *op) {
-      OpBuilder builder(op);
-      Operation *expanded = nullptr;
-      if (auto square = dyn_cast<chlo::SquareOp>(op)) {
-        expanded = stablehlo::MultiplyOp::create(
-            builder, op->getLoc(), square.getOperand(), square.getOperand());
-      } else if (auto tan = dyn_cast<chlo::TanOp>(op)) {
-        expanded =
-            stablehlo::TanOp::create(builder, op->getLoc(), tan.getOperand());
-      }
-      if (expanded) {
-        op->replaceAllUsesWith(expanded);
-        op->erase();
-      }
-    });
   }
 
   /// A composite is a call of the function that computes the same.

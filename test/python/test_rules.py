@@ -240,6 +240,68 @@ LOOP = """
 PREDICATE = "%p = stablehlo.constant dense<[true, false, true, true, false, false, true, false]> : tensor<8xi1>\n"
 CHOICE = np.array([1, 0, 1, 1, 0, 0, 1, 0], bool)
 
+
+
+def scatter(body: str, oracle: Callable[..., Any], **options: Any) -> Rule:
+    """Elements 3, 0, 7 and 3 again are updated."""
+    text = (
+        INDICES + "%u = stablehlo.slice %b [0:4] : (X) -> tensor<4xf32>\n"
+        '%r = "stablehlo.scatter"(%a, %i, %u) <{scatter_dimension_numbers = #stablehlo.scatter<inserted_window_dims = [0], '
+        "scatter_dims_to_operand_dims = [0], index_vector_dim = 1>}> ({\n^bb0(%x: tensor<f32>, %y: tensor<f32>):\n"
+        + body
+        + "}) : (X, tensor<4x1xi32>, tensor<4xf32>) -> X"
+    )
+    return Rule(x(text), oracle, 2, **options)
+
+
+def scatter_by(name: str, ufunc: np.ufunc, **options: Any) -> Rule:
+    def oracle(a: Array, b: Array) -> Array:
+        result = np.array(a)
+        ufunc.at(result, [3, 0, 7, 3], b[:4])
+        return result
+
+    body = f"%z = stablehlo.{name} %x, %y : tensor<f32>\nstablehlo.return %z : tensor<f32>\n"
+    return scatter(body, oracle, **options)
+
+
+def overwrite(a: Array, b: Array) -> Array:
+    result = np.array(a)
+    result[[3, 0, 7, 3]] = b[:4]
+    return result
+
+
+def update(a: Array, b: Array) -> Array:
+    return np.concatenate([a[:1], b[1:4], a[4:]])
+
+
+def comparator(direction: str) -> str:
+    """As JAX prints it: zeros are equal, NaN is the largest."""
+    lines = ["%zero = stablehlo.constant dense<0.0> : tensor<f32>", "%nan = stablehlo.constant dense<0x7FC00000> : tensor<f32>"]
+    for v in "pq":
+        lines += [
+            f"%{v}0 = stablehlo.compare EQ, %{v}, %zero, FLOAT : (tensor<f32>, tensor<f32>) -> tensor<i1>",
+            f"%{v}1 = stablehlo.select %{v}0, %zero, %{v} : tensor<i1>, tensor<f32>",
+            f"%{v}2 = stablehlo.compare NE, %{v}, %{v}, FLOAT : (tensor<f32>, tensor<f32>) -> tensor<i1>",
+            f"%{v}3 = stablehlo.select %{v}2, %nan, %{v}1 : tensor<i1>, tensor<f32>",
+        ]
+    return "\n".join(
+        [*lines, f"%c = stablehlo.compare {direction}, %p3, %q3, TOTALORDER : (tensor<f32>, tensor<f32>) -> tensor<i1>"]
+    )
+
+
+SORT = (
+    '%r = "stablehlo.sort"(%a) <{dimension = 0 : i64, is_stable = true}> ({\n^bb0(%p: tensor<f32>, %q: tensor<f32>):\n'
+    + comparator("LT")
+    + "\nstablehlo.return %c : tensor<i1>\n}) : (X) -> X"
+)
+#: The second operand follows the first.
+SORT_PAIRS = (
+    '%t, %r = "stablehlo.sort"(%a, %b) <{dimension = 0 : i64, is_stable = true}> ({\n'
+    "^bb0(%p: tensor<f32>, %q: tensor<f32>, %v: tensor<f32>, %w: tensor<f32>):\n"
+    + comparator("LT")
+    + "\nstablehlo.return %c : tensor<i1>\n}) : (X, X) -> (X, X)"
+)
+
 RULES: dict[str, list[Rule]] = {
     "stablehlo.abs": [unary("stablehlo.abs", np.abs)],
     "stablehlo.negate": [unary("stablehlo.negate", np.negative)],
@@ -349,6 +411,42 @@ RULES: dict[str, list[Rule]] = {
     ],
     "stablehlo.reverse": [Rule(x("%r = stablehlo.reverse %a, dims = [0] : X"), lambda a: a[::-1])],
     "stablehlo.gather": [Rule(x(GATHER), lambda a: a[[3, 0, 7, 3]], result="4xf32")],
+    "stablehlo.dynamic_slice": [
+        Rule(
+            x(INDEX + "%r = stablehlo.dynamic_slice %a, %i, sizes = [3] : (X, tensor<i32>) -> tensor<3xf32>"),
+            lambda a: a[1:4],
+            result="3xf32",
+        )
+    ],
+    "stablehlo.dynamic_update_slice": [
+        Rule(
+            x(
+                INDEX + "%u = stablehlo.slice %b [1:4] : (X) -> tensor<3xf32>\n"
+                "%r = stablehlo.dynamic_update_slice %a, %u, %i : (X, tensor<3xf32>, tensor<i32>) -> X"
+            ),
+            update,
+            2,
+            chooses=True,
+        ),
+        Rule(
+            x(
+                INDEX + "%z = stablehlo.constant dense<0.0> : X\n%u = stablehlo.slice %a [1:4] : (X) -> tensor<3xf32>\n"
+                "%r = stablehlo.dynamic_update_slice %z, %u, %i : (X, tensor<3xf32>, tensor<i32>) -> X"
+            ),
+            lambda a: update(np.zeros_like(a), a),
+        ),
+    ],
+    "stablehlo.scatter": [
+        scatter_by("add", np.add),
+        scatter_by("maximum", np.maximum, chooses=True),
+        scatter_by("minimum", np.minimum, chooses=True),
+        scatter("stablehlo.return %y : tensor<f32>\n", overwrite, chooses=True),
+        scatter_by("multiply", np.multiply, real=True),
+    ],
+    "stablehlo.sort": [
+        Rule(x(SORT), np.sort),
+        Rule(x(SORT_PAIRS), lambda a, b: b[np.argsort(a, kind="stable")], 2),
+    ],
     "stablehlo.concatenate": [
         Rule(
             x("%r = stablehlo.concatenate %a, %b, dim = 0 : (X, X) -> tensor<16xf32>"),

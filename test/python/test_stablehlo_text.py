@@ -136,7 +136,8 @@ def integers(a: Any, b: Any) -> Any:
     return (
         a + b, a * b, a - b, a // (b | 1), a % (b | 1), a & b, a | b, a ^ b, ~a, a << 3, a >> b % 31,
         lax.population_count(a), a < b, jnp.max(a), lax.bitcast_convert_type(a, jnp.float32),
-        a.astype(jnp.int8), a.astype(jnp.bool_),
+        a.astype(jnp.int8), a.astype(jnp.bool_), lax.clz(a), lax.bitcast_convert_type(a, jnp.int8),
+        lax.bitcast_convert_type(lax.bitcast_convert_type(a, jnp.uint16), jnp.float32),
     )  # fmt: skip
 
 
@@ -153,6 +154,31 @@ def control_flow(x: Any, i: Any) -> Any:
         lax.scan(lambda c, v: (c + v, c * v), x[0], x),
         jax.random.bits(jax.random.key(0), (3,)),
     )
+
+
+def ordering(x: Any, i: Any) -> Any:
+    return (
+        jnp.sort(x), jnp.sort(x, axis=0), jnp.argsort(x, descending=True), jnp.sort(i, stable=False),
+        lax.sort((jnp.round(x), x), num_keys=2, dimension=0), jnp.median(x, axis=1), jnp.sort(i.astype(jnp.uint32)),
+    )  # fmt: skip
+
+
+def scatter(x: Any, i: Any) -> Any:
+    row = x[0]
+    batched = jax.vmap(lambda x, i: x.at[i].add(1.0))(x, jnp.tile(i, (BATCH, 1)))
+    return (
+        x.at[i].add(row), x.at[i].set(row), x.at[i].max(row), x.at[i].min(row), x.at[i].multiply(row),
+        x.at[i, i].set(1.0, unique_indices=True, indices_are_sorted=True), x.at[2].add(1.0), x.at[:, i].set(0.0),
+        jax.grad(lambda x: jnp.sum(x[i] ** 2))(x), jax.ops.segment_sum(x, i, 5), batched,
+    )  # fmt: skip
+
+
+def random_bits(key: Any) -> Any:
+    return [
+        lax.rng_bit_generator(key, shape, dtype, algorithm)
+        for algorithm in (lax.RandomAlgorithm.RNG_DEFAULT, lax.RandomAlgorithm.RNG_THREE_FRY, lax.RandomAlgorithm.RNG_PHILOX)
+        for shape, dtype in (((3, 4), jnp.uint32), ((5,), jnp.uint8), ((), jnp.uint16))
+    ]
 
 
 def through(dtype: Any) -> Callable[..., Any]:
@@ -246,6 +272,9 @@ PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "pooling gradients": (jax.grad(pooled_loss), (PICTURES,)),
     "second derivative of pooling": (jax.grad(lambda x: jnp.sum(jax.grad(pooled_loss)(x) ** 2)), (PICTURES,)),
     "prefixes": (prefixes, (X,)),
+    "ordering": (ordering, (X, Y)),
+    "scatter": (scatter, (X, Y)),
+    "random bits": (random_bits, (np.arange(4, dtype=np.uint32),)),
     "no arguments": (lambda: jnp.arange(4.0), ()),
     **{
         np.dtype(dtype).name: (through(dtype), (X, W0))
@@ -257,7 +286,7 @@ PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
 }  # fmt: skip
 
 # Beyond the interpreter of jaxlib: it does not know chlo, nor these operations.
-NOT_INTERPRETED = {"chlo"}
+NOT_INTERPRETED = {"chlo", "random bits"}
 
 
 def lower(name: str, debug: bool) -> str:
@@ -281,6 +310,41 @@ def test_round_trip(name: str, debug: bool) -> None:
         assert pretty.strip() == text.strip()
     # Generic text, as jaxlib writes it, is read as well.
     assert canonical(opt(want, *flags), debug) == want
+
+
+#: What JAX does not print.
+OTHERS = {
+    "map": """func.func @main(%a: tensor<4xf32>, %b: tensor<4xi32>) -> tensor<4xf32> {
+  %0 = "stablehlo.map"(%a, %b) <{dimensions = array<i64: 0>}> ({
+  ^bb0(%x: tensor<f32>, %y: tensor<i32>):
+    %1 = stablehlo.convert %y : (tensor<i32>) -> tensor<f32>
+    %2 = stablehlo.multiply %x, %1 : tensor<f32>
+    stablehlo.return %2 : tensor<f32>
+  }) : (tensor<4xf32>, tensor<4xi32>) -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}""",
+    "get_dimension_size": """func.func @main(%a: tensor<4x5xf32>) -> tensor<i32> {
+  %0 = stablehlo.get_dimension_size %a, dim = 1 : (tensor<4x5xf32>) -> tensor<i32>
+  return %0 : tensor<i32>
+}""",
+    "scatter of two": """func.func @main(%a: tensor<6xf32>, %b: tensor<6xi32>, %i: tensor<2xi64>) -> tensor<6xf32> {
+  %u = stablehlo.constant dense<[1.0, 2.0]> : tensor<2xf32>
+  %v = stablehlo.constant dense<[1, 2]> : tensor<2xi32>
+  %0:2 = "stablehlo.scatter"(%a, %b, %i, %u, %v) <{scatter_dimension_numbers = #stablehlo.scatter<
+    inserted_window_dims = [0], scatter_dims_to_operand_dims = [0], index_vector_dim = 1>}> ({
+  ^bb0(%x: tensor<f32>, %y: tensor<i32>, %z: tensor<f32>, %w: tensor<i32>):
+    stablehlo.return %z, %y : tensor<f32>, tensor<i32>
+  }) : (tensor<6xf32>, tensor<6xi32>, tensor<2xi64>, tensor<2xf32>, tensor<2xi32>) -> (tensor<6xf32>, tensor<6xi32>)
+  return %0#0 : tensor<6xf32>
+}""",
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_round_trip_of_others(name: str) -> None:
+    text = OTHERS[name]
+    assert canonical(opt(text), False) == canonical(text, False)
+    assert canonical(opt(text, "-mlir-print-op-generic"), False) == canonical(text, False)
 
 
 @pytest.mark.parametrize("name", [n for n in PROGRAMS if n not in NOT_INTERPRETED])

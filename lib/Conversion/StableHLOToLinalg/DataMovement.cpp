@@ -296,6 +296,85 @@ struct Pad : Pattern<PadOp> {
   }
 };
 
+/// Start indices of a rectangle, clamped so that it lies inside of the operand.
+SmallVector<OpFoldResult> clampedOffsets(OpBuilder &builder, Location location,
+                                         ValueRange indices, bool isUnsigned,
+                                         ArrayRef<int64_t> shape,
+                                         ArrayRef<int64_t> sizes) {
+  SmallVector<OpFoldResult> offsets;
+  for (auto [index, all, size] : llvm::zip(indices, shape, sizes)) {
+    if (all == size) {
+      offsets.push_back(builder.getIndexAttr(0));
+      continue;
+    }
+    Value start = extractIndex(builder, location, index, {}, isUnsigned);
+    Value zero = arith::ConstantIndexOp::create(builder, location, 0);
+    Value most = arith::ConstantIndexOp::create(builder, location, all - size);
+    // As an index, an unsigned number of 64 bits may be negative: then it is
+    // beyond all.
+    Value raised =
+        isUnsigned
+            ? arith::MinUIOp::create(builder, location, start, most).getResult()
+            : arith::MinSIOp::create(
+                  builder, location,
+                  arith::MaxSIOp::create(builder, location, start, zero), most)
+                  .getResult();
+    offsets.push_back(raised);
+  }
+  return offsets;
+}
+
+bool areUnsigned(ValueRange indices) {
+  return !indices.empty() &&
+         getElementTypeOrSelf(indices.front()).isUnsignedInteger();
+}
+
+struct DynamicSlice : Pattern<DynamicSliceOp> {
+  using Pattern::Pattern;
+  LogicalResult
+  matchAndRewrite(DynamicSliceOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    RankedTensorType type = resultType(op);
+    auto operand = cast<RankedTensorType>(adaptor.getOperand().getType());
+    if (type.getNumElements() == 0) {
+      rewriter.replaceOpWithNewOp<tensor::EmptyOp>(op, type.getShape(),
+                                                   type.getElementType());
+      return success();
+    }
+    rewriter.replaceOpWithNewOp<tensor::ExtractSliceOp>(
+        op, type, adaptor.getOperand(),
+        clampedOffsets(rewriter, op.getLoc(), adaptor.getStartIndices(),
+                       areUnsigned(op.getStartIndices()), operand.getShape(),
+                       type.getShape()),
+        attributes(rewriter, type.getShape()),
+        attributes(rewriter, SmallVector<int64_t>(type.getRank(), 1)));
+    return success();
+  }
+};
+
+/// In place where the operand has no other reader.
+struct DynamicUpdateSlice : Pattern<DynamicUpdateSliceOp> {
+  using Pattern::Pattern;
+  LogicalResult
+  matchAndRewrite(DynamicUpdateSliceOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    RankedTensorType type = resultType(op);
+    auto update = cast<RankedTensorType>(adaptor.getUpdate().getType());
+    if (update.getNumElements() == 0) {
+      rewriter.replaceOp(op, adaptor.getOperand());
+      return success();
+    }
+    rewriter.replaceOpWithNewOp<tensor::InsertSliceOp>(
+        op, adaptor.getUpdate(), adaptor.getOperand(),
+        clampedOffsets(rewriter, op.getLoc(), adaptor.getStartIndices(),
+                       areUnsigned(op.getStartIndices()), type.getShape(),
+                       update.getShape()),
+        attributes(rewriter, update.getShape()),
+        attributes(rewriter, SmallVector<int64_t>(type.getRank(), 1)));
+    return success();
+  }
+};
+
 /// Start indices are clamped so that slices lie inside of the operand.
 struct Gather : Pattern<GatherOp> {
   using Pattern::Pattern;
@@ -324,14 +403,8 @@ struct Gather : Pattern<GatherOp> {
         if (vectorDim < indices.getRank()) {
           position.insert(position.begin() + vectorDim, constant(component));
         }
-        Value start = tensor::ExtractOp::create(
-            b, loc, adaptor.getStartIndices(), position);
-        return isUnsigned
-                   ? arith::IndexCastUIOp::create(b, loc, b.getIndexType(),
-                                                  start)
-                         .getResult()
-                   : arith::IndexCastOp::create(b, loc, b.getIndexType(), start)
-                         .getResult();
+        return extractIndex(b, loc, adaptor.getStartIndices(), position,
+                            isUnsigned);
       };
       SmallVector<Value> element;
       const Value *nextOffset = offset.begin();
@@ -400,7 +473,8 @@ Value steelyard::gatherByMap(OpBuilder &builder, Location location,
 
 void steelyard::populateDataMovementPatterns(const TypeConverter &converter,
                                              RewritePatternSet &patterns) {
-  patterns.add<Constant, Iota, BroadcastInDim, Transpose, Reverse, Reshape,
-               Slice, Concatenate, Pad, Gather>(converter,
-                                                patterns.getContext());
+  patterns
+      .add<Constant, Iota, BroadcastInDim, Transpose, Reverse, Reshape, Slice,
+           Concatenate, Pad, Gather, DynamicSlice, DynamicUpdateSlice>(
+          converter, patterns.getContext());
 }

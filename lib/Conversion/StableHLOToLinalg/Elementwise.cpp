@@ -5,6 +5,7 @@
 #include "steelyard/Dialect/CHLO/IR/CHLO.h"
 #include "steelyard/Dialect/StableHLO/IR/StableHLO.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 #include "Patterns.h"
@@ -74,6 +75,99 @@ struct Elementwise : OpConversionPattern<Op> {
   }
 };
 
+unsigned widthOf(Value value) {
+  return getElementTypeOrSelf(value.getType()).getIntOrFloatBitWidth();
+}
+
+Value bitcastTo(OpBuilder &b, Location loc, Type type, Value value) {
+  return value.getType() == type
+             ? value
+             : arith::BitcastOp::create(b, loc, type, value).getResult();
+}
+
+/// bitcast_convert to narrower elements: result[i..., k] holds bits from k ×
+/// width on.
+struct Narrow : OpConversionPattern<BitcastConvertOp> {
+  using OpConversionPattern::OpConversionPattern;
+
+  LogicalResult
+  matchAndRewrite(BitcastConvertOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    unsigned from = widthOf(op.getOperand()), to = widthOf(op.getResult());
+    if (from <= to) {
+      return failure();
+    }
+    auto type = getTypeConverter()->convertType<RankedTensorType>(op.getType());
+    int64_t rank = type.getRank();
+    Value empty = tensor::EmptyOp::create(
+        rewriter, op.getLoc(), type.getShape(), type.getElementType());
+    AffineMap whole = rewriter.getMultiDimIdentityMap(rank);
+    auto generic = linalg::GenericOp::create(
+        rewriter, op.getLoc(), TypeRange(type), adaptor.getOperand(), empty,
+        ArrayRef<AffineMap>{whole.dropResult(rank - 1), whole},
+        SmallVector<utils::IteratorType>(rank, utils::IteratorType::parallel),
+        [&](OpBuilder &b, Location loc, ValueRange elements) {
+          Type wide = b.getIntegerType(from), narrow = b.getIntegerType(to);
+          Value bits = bitcastTo(b, loc, wide, elements[0]);
+          Value part = arith::IndexCastOp::create(
+              b, loc, wide, linalg::IndexOp::create(b, loc, rank - 1));
+          Value width =
+              arith::ConstantOp::create(b, loc, b.getIntegerAttr(wide, to));
+          Value shifted = arith::ShRUIOp::create(
+              b, loc, bits, arith::MulIOp::create(b, loc, part, width));
+          Value low = arith::TruncIOp::create(b, loc, narrow, shifted);
+          linalg::YieldOp::create(
+              b, loc, bitcastTo(b, loc, type.getElementType(), low));
+        });
+    rewriter.replaceOp(op, generic.getResults());
+    return success();
+  }
+};
+
+/// bitcast_convert to wider elements, whose parts are the last dimension.
+struct Widen : OpConversionPattern<BitcastConvertOp> {
+  using OpConversionPattern::OpConversionPattern;
+
+  LogicalResult
+  matchAndRewrite(BitcastConvertOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    unsigned from = widthOf(op.getOperand()), to = widthOf(op.getResult());
+    if (from >= to) {
+      return failure();
+    }
+    auto type = getTypeConverter()->convertType<RankedTensorType>(op.getType());
+    rewriter.replaceOp(
+        op,
+        elementwise(
+            rewriter, op.getLoc(), type, {},
+            [&](OpBuilder &b, Location loc, ValueRange) -> Value {
+              Type wide = b.getIntegerType(to), narrow = b.getIntegerType(from);
+              SmallVector<Value> position;
+              for (int64_t dim = 0; dim < type.getRank(); ++dim) {
+                position.push_back(linalg::IndexOp::create(b, loc, dim));
+              }
+              Value bits;
+              for (unsigned part = 0; part < to / from; ++part) {
+                SmallVector<Value> at(position);
+                at.push_back(arith::ConstantIndexOp::create(b, loc, part));
+                Value element =
+                    tensor::ExtractOp::create(b, loc, adaptor.getOperand(), at);
+                Value extended = arith::ExtUIOp::create(
+                    b, loc, wide, bitcastTo(b, loc, narrow, element));
+                Value shift = arith::ConstantOp::create(
+                    b, loc, b.getIntegerAttr(wide, part * from));
+                Value placed = arith::ShLIOp::create(b, loc, extended, shift);
+                bits =
+                    bits
+                        ? arith::OrIOp::create(b, loc, bits, placed).getResult()
+                        : placed;
+              }
+              return bitcastTo(b, loc, type.getElementType(), bits);
+            }));
+    return success();
+  }
+};
+
 } // namespace
 
 void steelyard::populateElementwisePatterns(const TypeConverter &converter,
@@ -86,7 +180,8 @@ void steelyard::populateElementwisePatterns(const TypeConverter &converter,
       Elementwise<LogisticOp>, Elementwise<SineOp>, Elementwise<CosineOp>,
       Elementwise<TanOp>, Elementwise<FloorOp>, Elementwise<CeilOp>,
       Elementwise<RoundNearestEvenOp>, Elementwise<RoundNearestAfzOp>,
-      Elementwise<NotOp>, Elementwise<PopcntOp>, Elementwise<AddOp>,
+      Elementwise<NotOp>, Elementwise<PopcntOp>,
+      Elementwise<CountLeadingZerosOp>, Elementwise<AddOp>,
       Elementwise<SubtractOp>, Elementwise<MultiplyOp>, Elementwise<DivideOp>,
       Elementwise<MaximumOp>, Elementwise<MinimumOp>, Elementwise<PowerOp>,
       Elementwise<RemainderOp>, Elementwise<Atan2Op>, Elementwise<AndOp>,
@@ -95,6 +190,8 @@ void steelyard::populateElementwisePatterns(const TypeConverter &converter,
       Elementwise<IsFiniteOp>, Elementwise<ConvertOp>, Elementwise<CompareOp>,
       Elementwise<SelectOp>, Elementwise<ClampOp>,
       Elementwise<BitcastConvertOp>>(converter, patterns.getContext());
+  // Tried before the elementwise form, which fits equal widths.
+  patterns.add<Narrow, Widen>(converter, patterns.getContext(), /*benefit=*/2);
   patterns.add<Elementwise<chlo::AcosOp>, Elementwise<chlo::AcoshOp>,
                Elementwise<chlo::AsinOp>, Elementwise<chlo::AsinhOp>,
                Elementwise<chlo::AtanOp>, Elementwise<chlo::AtanhOp>,

@@ -5,6 +5,7 @@
 #define STEELYARD_LIB_CONVERSION_STABLEHLOTOLINALG_PATTERNS_H
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/IR/IRMapping.h"
 #include "mlir/Transforms/DialectConversion.h"
 
 namespace steelyard {
@@ -25,7 +26,10 @@ void populateControlFlowPatterns(const mlir::TypeConverter &,
                                  mlir::RewritePatternSet &);
 void populateConvolutionPatterns(const mlir::TypeConverter &,
                                  mlir::RewritePatternSet &);
-
+void populateScatterPatterns(const mlir::TypeConverter &,
+                             mlir::RewritePatternSet &);
+void populateSortPatterns(const mlir::TypeConverter &,
+                          mlir::RewritePatternSet &);
 void populateCheckPatterns(const mlir::TypeConverter &,
                            mlir::RewritePatternSet &);
 
@@ -46,6 +50,19 @@ inline bool isEmpty(mlir::Type type) {
   auto tensor = mlir::dyn_cast<mlir::RankedTensorType>(type);
   return tensor && tensor.hasStaticShape() && tensor.getNumElements() == 0;
 }
+
+/// The computation of an operation's region on scalars: every operation in it
+/// works on tensors of rank 0. `captured`: scalars for values from outside that
+/// are not constants. Empty, after an error, if one has no lowering.
+mlir::SmallVector<mlir::Value>
+emitComputation(mlir::OpBuilder &builder, const mlir::TypeConverter &converter,
+                mlir::Region &computation, mlir::ValueRange arguments,
+                const mlir::IRMapping &captured = {});
+
+/// A tensor of rank 0 of integers as an index.
+mlir::Value extractIndex(mlir::OpBuilder &builder, mlir::Location location,
+                         mlir::Value tensor, mlir::ValueRange position,
+                         bool isUnsigned);
 
 /// Writes the elements of one result of an operation on tensors.
 using ScalarBody = llvm::function_ref<mlir::Value(mlir::OpBuilder &builder,

@@ -21,7 +21,9 @@ ScalarRegion::ScalarRegion(ConversionPatternRewriter &rewriter,
     : converter(converter), region(region) {
   for (Operation &op : region.front()) {
     for (Value operand : op.getOperands()) {
-      if (operand.getParentRegion() == &region || captured.contains(operand)) {
+      Operation *definition = operand.getDefiningOp();
+      if (operand.getParentRegion() == &region || captured.contains(operand) ||
+          isa_and_nonnull<ConstantOp>(definition)) {
         continue;
       }
       captured.map(operand,
@@ -34,42 +36,7 @@ ScalarRegion::ScalarRegion(ConversionPatternRewriter &rewriter,
 
 SmallVector<Value> ScalarRegion::emit(OpBuilder &builder,
                                       ValueRange arguments) {
-  Block &block = region.front();
-  IRMapping values = captured;
-  values.map(block.getArguments(), arguments);
-  for (Operation &op : block.without_terminator()) {
-    Value result = emit(builder, &op, values);
-    if (!result) {
-      return {};
-    }
-    values.map(op.getResult(0), result);
-  }
-  return llvm::map_to_vector(block.getTerminator()->getOperands(),
-                             [&](Value value) { return values.lookup(value); });
-}
-
-Value ScalarRegion::emit(OpBuilder &builder, Operation *op,
-                         const IRMapping &values) {
-  if (op->getNumResults() != 1 || op->getNumRegions() != 0) {
-    op->emitError() << "'" << op->getName()
-                    << "' in a reducer has no lowering to the CPU";
-    return {};
-  }
-  Type type =
-      converter.convertType<RankedTensorType>(op->getResult(0).getType())
-          .getElementType();
-  if (auto constant = dyn_cast<ConstantOp>(op)) {
-    auto value = cast<DenseElementsAttr>(constant.getValue()).bitcast(type);
-    return arith::ConstantOp::create(
-        builder, op->getLoc(),
-        cast<TypedAttr>(value.getSplatValue<Attribute>()));
-  }
-  SmallVector<Value> operands = llvm::map_to_vector(
-      op->getOperands(), [&](Value value) { return values.lookup(value); });
-  if (isa<BroadcastInDimOp, ReshapeOp>(op)) {
-    return operands.front(); // from rank 0 to rank 0
-  }
-  return emitScalar(builder, op, operands, type);
+  return emitComputation(builder, converter, region, arguments, captured);
 }
 
 Reducer::Reducer(ConversionPatternRewriter &rewriter,

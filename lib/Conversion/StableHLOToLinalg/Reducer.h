@@ -23,9 +23,6 @@ public:
                                       mlir::ValueRange arguments);
 
 private:
-  mlir::Value emit(mlir::OpBuilder &builder, mlir::Operation *op,
-                   const mlir::IRMapping &values);
-
   const mlir::TypeConverter &converter;
   mlir::Region &region;
   mlir::IRMapping captured;

@@ -8,6 +8,8 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/IRMapping.h"
 
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -113,6 +115,34 @@ Value divideInteger(Scalar s, Value lhs, Value rhs, bool isUnsigned,
                ? arith::DivUIOp::create(s.b, s.loc, lhs, divisor).getResult()
                : arith::DivSIOp::create(s.b, s.loc, lhs, divisor).getResult();
   return s.select(byZero, ones, result);
+}
+
+/// By squaring, modulo 2^width. 1 / x^n is no integer other than 0 unless x is
+/// 1 or -1; as XLA does.
+Value powerInteger(Scalar s, Value base, Value exponent, bool isUnsigned) {
+  Type type = base.getType();
+  unsigned width = type.getIntOrFloatBitWidth();
+  Value zero = s.integer(type, 0), one = s.integer(type, 1);
+  Value result = one, square = base;
+  for (unsigned bit = 0; bit < width; ++bit) {
+    Value mask = arith::ConstantOp::create(
+        s.b, s.loc, s.b.getIntegerAttr(type, APInt::getOneBitSet(width, bit)));
+    Value isSet =
+        s.cmpi(arith::CmpIPredicate::ne,
+               arith::AndIOp::create(s.b, s.loc, exponent, mask), zero);
+    Value product = arith::MulIOp::create(s.b, s.loc, result, square);
+    result = s.select(isSet, product, result);
+    square = arith::MulIOp::create(s.b, s.loc, square, square);
+  }
+  if (isUnsigned) {
+    return result;
+  }
+  // The powers of 1 and -1 depend on the lowest bit alone.
+  Value isUnit = arith::OrIOp::create(
+      s.b, s.loc, s.cmpi(arith::CmpIPredicate::eq, base, one),
+      s.cmpi(arith::CmpIPredicate::eq, base, s.integer(type, -1)));
+  Value isNegative = s.cmpi(arith::CmpIPredicate::slt, exponent, zero);
+  return s.select(isNegative, s.select(isUnit, result, zero), result);
 }
 
 /// Shifts by the width or more: 0, or the sign.
@@ -279,14 +309,24 @@ Value integerOp(Scalar s, Operation *op, ValueRange v, bool isUnsigned) {
           [&](auto) { return shift<arith::ShRUIOp>(s, v[0], v[1], false); })
       .Case<ShiftRightArithmeticOp>(
           [&](auto) { return shift<arith::ShRSIOp>(s, v[0], v[1], true); })
-      .Case<AbsOp>([&](auto) { return unary<math::AbsIOp>(s, v); })
+      .Case<AbsOp>(
+          [&](auto) { return isUnsigned ? v[0] : unary<math::AbsIOp>(s, v); })
       .Case<NegateOp>([&](auto) {
         return arith::SubIOp::create(s.b, s.loc, s.integer(v[0].getType(), 0),
                                      v[0])
             .getResult();
       })
-      .Case<SignOp>([&](auto) { return sign(s, v[0]); })
+      .Case<SignOp>([&](auto) {
+        Value one = s.integer(v[0].getType(), 1);
+        return isUnsigned
+                   ? arith::MinUIOp::create(s.b, s.loc, v[0], one).getResult()
+                   : sign(s, v[0]);
+      })
       .Case<PopcntOp>([&](auto) { return unary<math::CtPopOp>(s, v); })
+      .Case<CountLeadingZerosOp>(
+          [&](auto) { return unary<math::CountLeadingZerosOp>(s, v); })
+      .Case<PowerOp>(
+          [&](auto) { return powerInteger(s, v[0], v[1], isUnsigned); })
       .Case<ClampOp>([&](auto) {
         Value raised =
             isUnsigned
@@ -399,4 +439,91 @@ Value steelyard::emitScalar(OpBuilder &builder, Operation *op,
   return isa<FloatType>(value.getType())
              ? convertFloat(s, value, cast<FloatType>(result))
              : value;
+}
+
+/// A constant of rank 0 as a scalar. Canonicalisation moves constants out of
+/// regions.
+static Value emitConstant(OpBuilder &builder, const TypeConverter &converter,
+                          Value value) {
+  auto constant = value.getDefiningOp<ConstantOp>();
+  if (!constant) {
+    return {};
+  }
+  auto elements = dyn_cast<DenseElementsAttr>(constant.getValue());
+  auto type = converter.convertType<RankedTensorType>(constant.getType());
+  if (!elements || type.getRank() != 0) {
+    return {};
+  }
+  Type element = type.getElementType();
+  if (element != elements.getElementType()) { // unsigned: the same bits
+    elements = elements.bitcast(element);
+  }
+  return arith::ConstantOp::create(
+      builder, constant.getLoc(),
+      cast<TypedAttr>(elements.getSplatValue<Attribute>()));
+}
+
+SmallVector<Value> steelyard::emitComputation(OpBuilder &builder,
+                                              const TypeConverter &converter,
+                                              Region &computation,
+                                              ValueRange arguments,
+                                              const IRMapping &captured) {
+  Block &block = computation.front();
+  IRMapping mapping = captured;
+  mapping.map(block.getArguments(), arguments);
+  auto lookup = [&](Value value) {
+    if (Value known = mapping.lookupOrNull(value)) {
+      return known;
+    }
+    Value constant = emitConstant(builder, converter, value);
+    if (constant) {
+      mapping.map(value, constant);
+    }
+    return constant;
+  };
+  for (Operation &scalar : block.without_terminator()) {
+    if (isa<ConstantOp>(scalar)) {
+      continue; // where it is used
+    }
+    SmallVector<Value> operands =
+        llvm::map_to_vector(scalar.getOperands(), lookup);
+    bool isComplete = !llvm::is_contained(operands, Value());
+    Value result;
+    if (isa<BroadcastInDimOp, ReshapeOp>(scalar) && isComplete) {
+      result = operands.front(); // from rank 0 to rank 0
+    } else if (scalar.getNumResults() == 1 && scalar.getNumRegions() == 0 &&
+               isComplete) {
+      auto type = converter.convertType<RankedTensorType>(
+          scalar.getResult(0).getType());
+      result = emitScalar(builder, &scalar, operands, type.getElementType());
+    } else {
+      scalar.emitError() << "'" << scalar.getName()
+                         << "' in the computation of an operation has no "
+                            "lowering to the CPU";
+    }
+    if (!result) {
+      return {};
+    }
+    mapping.map(scalar.getResult(0), result);
+  }
+  SmallVector<Value> results =
+      llvm::map_to_vector(block.getTerminator()->getOperands(), lookup);
+  if (llvm::is_contained(results, Value())) {
+    block.getTerminator()->emitError(
+        "a computation returns what it computes, its arguments or constants");
+    return {};
+  }
+  return results;
+}
+
+Value steelyard::extractIndex(OpBuilder &builder, Location location,
+                              Value tensor, ValueRange position,
+                              bool isUnsigned) {
+  Value number = tensor::ExtractOp::create(builder, location, tensor, position);
+  Type index = builder.getIndexType();
+  return isUnsigned
+             ? arith::IndexCastUIOp::create(builder, location, index, number)
+                   .getResult()
+             : arith::IndexCastOp::create(builder, location, index, number)
+                   .getResult();
 }

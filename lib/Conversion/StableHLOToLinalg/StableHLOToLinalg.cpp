@@ -11,6 +11,7 @@
 #include "steelyard/Target/CPU/IR/CPU.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Func/Transforms/FuncConversions.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -85,9 +86,10 @@ struct StableHLOToLinalg
     MLIRContext *context = &getContext();
     StorageTypes converter;
     ConversionTarget target(*context);
-    target.addLegalDialect<arith::ArithDialect, linalg::LinalgDialect,
-                           math::MathDialect, scf::SCFDialect,
-                           tensor::TensorDialect, steelyard::cpu::CPUDialect>();
+    target.addLegalDialect<
+        arith::ArithDialect, bufferization::BufferizationDialect,
+        linalg::LinalgDialect, math::MathDialect, scf::SCFDialect,
+        tensor::TensorDialect, steelyard::cpu::CPUDialect>();
     target.addLegalOp<ModuleOp, UnrealizedConversionCastOp>();
     target.addDynamicallyLegalDialect<scaled::ScaledDialect>(
         [](Operation *op) { return isScalar(op); });
@@ -103,6 +105,8 @@ struct StableHLOToLinalg
     steelyard::populateDataMovementPatterns(converter, patterns);
     steelyard::populateReductionPatterns(converter, patterns);
     steelyard::populateWindowPatterns(converter, patterns);
+    steelyard::populateScatterPatterns(converter, patterns);
+    steelyard::populateSortPatterns(converter, patterns);
     steelyard::populateContractionPatterns(converter, patterns);
     steelyard::populateConvolutionPatterns(converter, patterns);
     steelyard::populateControlFlowPatterns(converter, patterns);

@@ -80,6 +80,18 @@ LogicalResult join(Operation *op, ScaleRewriter &rw) {
   return success();
 }
 
+constexpr char kUpdate[] =
+    "from amax of the result, both operands' data moved to one exponent";
+LogicalResult update(Operation *op, ScaleRewriter &rw) {
+  return chooseBetween(rw, rw.operand(0), rw.operand(1), [&](Value x, Value y) {
+    SmallVector<Value> operands = {x, y};
+    for (unsigned index = 2; index < op->getNumOperands(); ++index) {
+      operands.push_back(rw.plain(index));
+    }
+    return again(op, rw, operands);
+  });
+}
+
 template <ScaleRule rule, const char *description, typename... Ops>
 void attach(MLIRContext &context) {
   (Ops::template attachInterface<ScaleModel<Ops, rule, description>>(context),
@@ -90,8 +102,9 @@ void attach(MLIRContext &context) {
 
 void steelyard::attachDataMovementRules(MLIRContext &context) {
   attach<moveElements, kMove, BroadcastInDimOp, ReshapeOp, TransposeOp, SliceOp,
-         ReverseOp, GatherOp>(context);
+         ReverseOp, GatherOp, DynamicSliceOp>(context);
   attach<constant, kConstant, ConstantOp>(context);
   attach<iota, kIota, IotaOp>(context);
   attach<join, kJoin, ConcatenateOp, PadOp>(context);
+  attach<update, kUpdate, DynamicUpdateSliceOp>(context);
 }

@@ -30,6 +30,23 @@ Value steelyard::meet(ScaleRewriter &rw, ArrayRef<ScaledOperand> operands) {
   return isOne ? e : rw.sub(e, rw.constant(room));
 }
 
+LogicalResult
+steelyard::chooseBetween(ScaleRewriter &rw, const ScaledOperand &x,
+                         const ScaledOperand &y,
+                         llvm::function_ref<Value(Value, Value)> create) {
+  bool hasZero = x.isZero || y.isZero;
+  Value e = hasZero ? rw.max(x.exponent, y.exponent) : meet(rw, {x, y});
+  Value data =
+      create(rw.move(x.data, x.exponent, e), rw.move(y.data, y.exponent, e));
+  if (hasZero) {
+    rw.exact(0, data, e,
+             {std::nullopt, x.isZero ? y.range.high : x.range.high});
+  } else {
+    rw.result(0, data, e);
+  }
+  return success();
+}
+
 namespace {
 
 /// The operation itself on other operands, with a result of their element type.
@@ -250,19 +267,9 @@ LogicalResult compare(Operation *op, ScaleRewriter &rw) {
 }
 
 LogicalResult select(Operation *op, ScaleRewriter &rw) {
-  ScaledOperand a = rw.operand(1), b = rw.operand(2);
-  bool hasZero = a.isZero || b.isZero;
-  Value e = hasZero ? rw.max(a.exponent, b.exponent) : meet(rw, {a, b});
-  Value data = again(op, rw,
-                     {rw.plain(0), rw.move(a.data, a.exponent, e),
-                      rw.move(b.data, b.exponent, e)});
-  if (hasZero) {
-    rw.exact(0, data, e,
-             {std::nullopt, a.isZero ? b.range.high : a.range.high});
-  } else {
-    rw.result(0, data, e);
-  }
-  return success();
+  return chooseBetween(rw, rw.operand(1), rw.operand(2), [&](Value a, Value b) {
+    return again(op, rw, {rw.plain(0), a, b});
+  });
 }
 
 LogicalResult clamp(Operation *op, ScaleRewriter &rw) {

@@ -41,9 +41,21 @@ struct NoScaleModel
 /// above the data.
 mlir::Value meet(ScaleRewriter &rw, llvm::ArrayRef<ScaledOperand> operands);
 
+/// The operation on other operands, its floats, also those of the computations
+/// in it, in float32.
+mlir::Operation *againInFloat32(mlir::Operation *op, ScaleRewriter &rw,
+                                mlir::ValueRange operands);
+
+/// A result of elements of x and y, where y stands beside or in place of
+/// elements of x. `create` makes it of their data at one exponent.
+mlir::LogicalResult chooseBetween(
+    ScaleRewriter &rw, const ScaledOperand &x, const ScaledOperand &y,
+    llvm::function_ref<mlir::Value(mlir::Value x, mlir::Value y)> create);
+
 void attachElementwiseRules(mlir::MLIRContext &context);
 void attachDataMovementRules(mlir::MLIRContext &context);
 void attachReductionRules(mlir::MLIRContext &context);
+void attachOrderingRules(mlir::MLIRContext &context);
 void attachContractionRules(mlir::MLIRContext &context);
 void attachControlFlowRules(mlir::MLIRContext &context);
 void attachCHLORules(mlir::MLIRContext &context);

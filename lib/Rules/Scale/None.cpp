@@ -20,8 +20,6 @@ constexpr char kBits[] =
 constexpr char kFormat[] =
     "it rounds to the range of a format, which a scale would move; computed "
     "on real values, with a remark";
-constexpr char kNotLowered[] =
-    "no target runs it; computed on real values, with a remark";
 constexpr char kNormalised[] = "`-normalise` leaves none";
 constexpr char kRegion[] =
     "it ends a region, which the rule of the operation around it rewrites";
@@ -34,17 +32,15 @@ void attach(MLIRContext &context) {
 } // namespace
 
 void steelyard::attachNoRules(MLIRContext &context) {
-  attach<kIntegers, NotOp, PopcntOp, AndOp, OrOp, XorOp, ShiftLeftOp,
-         ShiftRightLogicalOp, ShiftRightArithmeticOp>(context);
+  attach<kIntegers, NotOp, PopcntOp, CountLeadingZerosOp, AndOp, OrOp, XorOp,
+         ShiftLeftOp, ShiftRightLogicalOp, ShiftRightArithmeticOp>(context);
   attach<kBits, BitcastConvertOp>(context);
   attach<kFormat, ReducePrecisionOp>(context);
-  attach<kNotLowered, DynamicSliceOp, DynamicUpdateSliceOp>(context);
-  attach<kNormalised, OptimizationBarrierOp, CustomCallOp, CompositeOp>(
-      context);
+  attach<kNormalised, OptimizationBarrierOp, CustomCallOp, CompositeOp, MapOp,
+         RngBitGeneratorOp, GetDimensionSizeOp>(context);
   attach<kRegion, ReturnOp>(context);
 }
 
 void steelyard::attachCHLONoRules(MLIRContext &context) {
-  attach<kNotLowered, chlo::TopKOp>(context);
-  attach<kNormalised, chlo::SquareOp, chlo::TanOp>(context);
+  attach<kNormalised, chlo::SquareOp, chlo::TanOp, chlo::TopKOp>(context);
 }

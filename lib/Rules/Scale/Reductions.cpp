@@ -133,8 +133,9 @@ void copyInFloat32(OpBuilder &b, Region &from, Region &to) {
   }
 }
 
-/// The operation on other operands, its floats in float32.
-Operation *againInFloat32(Operation *op, ScaleRewriter &rw,
+} // namespace
+
+Operation *steelyard::againInFloat32(Operation *op, ScaleRewriter &rw,
                           ValueRange operands) {
   OpBuilder &b = rw.builder();
   OperationState state(op->getLoc(), op->getName());
@@ -150,6 +151,8 @@ Operation *againInFloat32(Operation *op, ScaleRewriter &rw,
   }
   return created;
 }
+
+namespace {
 
 constexpr char kReduce[] =
     "from amax of sums of data moved to the maximum of input's and initial "

@@ -16,6 +16,7 @@ void steelyard::registerScaleRules(mlir::DialectRegistry &registry) {
         attachElementwiseRules(*context);
         attachDataMovementRules(*context);
         attachReductionRules(*context);
+        attachOrderingRules(*context);
         attachContractionRules(*context);
         attachControlFlowRules(*context);
         attachNoRules(*context);

@@ -16,7 +16,7 @@ def ConvertStableHLOToLinalg : Pass<"convert-stablehlo-to-linalg", "::mlir::Modu
     nests on tensors. Contractions become `cpu.gemm`.
     Unsigned integers become signless. `scaled.rescale` becomes three multiplications in the loop by
     `scaled.rescale_factors` made before it. `while`, `case` and `if` become `scf.while` and `scf.if`; a loop also ends
-    when its call is cancelled (`cpu.poll`).
+    when its call is cancelled (`cpu.poll`). Scatters and sorts (by merging) become `scf.for` on tensors.
 
     ```mlir
     %2 = stablehlo.add %0, %1 : tensor<4xf32>
@@ -26,7 +26,8 @@ def ConvertStableHLOToLinalg : Pass<"convert-stablehlo-to-linalg", "::mlir::Modu
 
     Numerics: as the StableHLO specification, the order of sums aside; integer division by zero gives all ones.
   }];
-  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect",
+                           "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
                            "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect", "::mlir::scaled::ScaledDialect",
                            "::steelyard::cpu::CPUDialect"];
 }

@@ -351,6 +351,18 @@ void mlir::stablehlo::printEnum(OpAsmPrinter &printer, Operation *,
   printer << stringifyComparisonType(value.getValue());
 }
 
+ParseResult mlir::stablehlo::parseEnum(OpAsmParser &parser,
+                                       RngAlgorithmAttr &value) {
+  return parseEnumerator(
+      parser, value, "algorithm of random bits",
+      [](StringRef keyword) { return symbolizeRngAlgorithm(keyword); });
+}
+
+void mlir::stablehlo::printEnum(OpAsmPrinter &printer, Operation *,
+                                RngAlgorithmAttr value) {
+  printer << stringifyRngAlgorithm(value.getValue());
+}
+
 ParseResult mlir::stablehlo::parseCallTarget(OpAsmParser &parser,
                                              StringAttr &target) {
   return parser.parseSymbolName(target);
@@ -396,10 +408,10 @@ parseFields(AsmParser &parser,
                                         parseField);
 }
 
-static void
-printFields(AsmPrinter &printer,
-            ArrayRef<std::pair<StringRef, ArrayRef<int64_t>>> lists,
-            std::optional<std::pair<StringRef, int64_t>> number = {}) {
+/// Empty lists and the number 0 are left out.
+static void printFields(AsmPrinter &printer,
+                        ArrayRef<std::pair<StringRef, ArrayRef<int64_t>>> lists,
+                        std::pair<StringRef, int64_t> number = {}) {
   printer << '<';
   StringRef separator = "";
   for (auto [name, list] : lists) {
@@ -410,8 +422,8 @@ printFields(AsmPrinter &printer,
       separator = ", ";
     }
   }
-  if (number) {
-    printer << separator << number->first << " = " << number->second;
+  if (number.second != 0) {
+    printer << separator << number.first << " = " << number.second;
   }
   printer << '>';
 }
@@ -454,14 +466,45 @@ Attribute GatherDimensionNumbersAttr::parse(AsmParser &parser, Type) {
 }
 
 void GatherDimensionNumbersAttr::print(AsmPrinter &printer) const {
+  printFields(printer,
+              {{"offset_dims", getOffsetDims()},
+               {"collapsed_slice_dims", getCollapsedSliceDims()},
+               {"operand_batching_dims", getOperandBatchingDims()},
+               {"start_indices_batching_dims", getStartIndicesBatchingDims()},
+               {"start_index_map", getStartIndexMap()}},
+              {"index_vector_dim", getIndexVectorDim()});
+}
+
+Attribute ScatterDimensionNumbersAttr::parse(AsmParser &parser, Type) {
+  SmallVector<int64_t> window, inserted, inputBatching, indicesBatching, map;
+  int64_t indexVectorDim = 0;
+  if (parseFields(parser,
+                  {{"update_window_dims", &window},
+                   {"inserted_window_dims", &inserted},
+                   {"input_batching_dims", &inputBatching},
+                   {"scatter_indices_batching_dims", &indicesBatching},
+                   {"scatter_dims_to_operand_dims", &map}},
+                  {{"index_vector_dim", &indexVectorDim}})) {
+    return {};
+  }
+  return get(parser.getContext(), window, inserted, inputBatching,
+             indicesBatching, map, indexVectorDim);
+}
+
+void ScatterDimensionNumbersAttr::print(AsmPrinter &printer) const {
   printFields(
       printer,
-      {{"offset_dims", getOffsetDims()},
-       {"collapsed_slice_dims", getCollapsedSliceDims()},
-       {"operand_batching_dims", getOperandBatchingDims()},
-       {"start_indices_batching_dims", getStartIndicesBatchingDims()},
-       {"start_index_map", getStartIndexMap()}},
-      std::pair<StringRef, int64_t>("index_vector_dim", getIndexVectorDim()));
+      {{"update_window_dims", getUpdateWindowDims()},
+       {"inserted_window_dims", getInsertedWindowDims()},
+       {"input_batching_dims", getInputBatchingDims()},
+       {"scatter_indices_batching_dims", getScatterIndicesBatchingDims()},
+       {"scatter_dims_to_operand_dims", getScatterDimsToOperandDims()}},
+      {"index_vector_dim", getIndexVectorDim()});
+}
+
+void RngBitGeneratorOp::getAsmResultNames(OpAsmSetValueNameFn setName) {
+  setName(getOutputState(), "output_state");
+  setName(getOutput(), "output");
 }
 
 //===----------------------------------------------------------------------===//

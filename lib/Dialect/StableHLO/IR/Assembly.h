@@ -111,9 +111,11 @@ void printExponentMantissa(OpAsmPrinter &printer, Operation *,
 /// #stablehlo<comparison_direction LT>.)
 ParseResult parseEnum(OpAsmParser &parser, ComparisonDirectionAttr &value);
 ParseResult parseEnum(OpAsmParser &parser, ComparisonTypeAttr &value);
+ParseResult parseEnum(OpAsmParser &parser, RngAlgorithmAttr &value);
 void printEnum(OpAsmPrinter &printer, Operation *,
                ComparisonDirectionAttr value);
 void printEnum(OpAsmPrinter &printer, Operation *, ComparisonTypeAttr value);
+void printEnum(OpAsmPrinter &printer, Operation *, RngAlgorithmAttr value);
 
 /// @target
 ParseResult parseCallTarget(OpAsmParser &parser, StringAttr &target);

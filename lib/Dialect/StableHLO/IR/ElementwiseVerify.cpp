@@ -76,6 +76,10 @@ LogicalResult BitcastConvertOp::verify() {
   }
   int64_t fromBits = from.getElementTypeBitWidth(),
           toBits = to.getElementTypeBitWidth();
+  if (std::max(fromBits, toBits) % std::min(fromBits, toBits) != 0) {
+    return emitOpError() << "elements of " << fromBits << " and " << toBits
+                         << " bits do not divide each other";
+  }
   SmallVector<int64_t> shape(from.getShape());
   if (fromBits > toBits) {
     shape.push_back(fromBits / toBits); // (C1): split into a new last dimension

@@ -157,6 +157,13 @@ STEELYARD_FOLD_INTEGERS(OrOp, l | r)
 STEELYARD_FOLD_INTEGERS(XorOp, l ^ r)
 STEELYARD_FOLD_INTEGERS(MaximumOp, (noSign ? l.uge(r) : l.sge(r)) ? l : r)
 STEELYARD_FOLD_INTEGERS(MinimumOp, (noSign ? l.ule(r) : l.sle(r)) ? l : r)
+STEELYARD_FOLD_INTEGERS(PopcntOp, APInt(l.getBitWidth(), l.popcount()))
+STEELYARD_FOLD_INTEGERS(CountLeadingZerosOp,
+                        APInt(l.getBitWidth(), l.countl_zero()))
+// APInt's shifts by the width are 0, or the sign; what lies above is too.
+STEELYARD_FOLD_INTEGERS(ShiftLeftOp, l.shl(r))
+STEELYARD_FOLD_INTEGERS(ShiftRightLogicalOp, l.lshr(r))
+STEELYARD_FOLD_INTEGERS(ShiftRightArithmeticOp, l.ashr(r))
 
 #undef STEELYARD_FOLD_INTEGERS
 
@@ -191,6 +198,23 @@ OpFoldResult ConvertOp::fold(FoldAdaptor adaptor) {
     return getOperand();
   }
   return foldConvert(adaptor.getOperand(), getType());
+}
+
+OpFoldResult BitcastConvertOp::fold(FoldAdaptor adaptor) {
+  if (getOperand().getType() == getType()) {
+    return getOperand();
+  }
+  if (auto inner = getOperand().getDefiningOp<BitcastConvertOp>();
+      inner && inner.getOperand().getType() == getType()) {
+    return inner.getOperand();
+  }
+  auto elements = dyn_cast_or_null<DenseElementsAttr>(adaptor.getOperand());
+  auto type = cast<RankedTensorType>(getType());
+  bool isByteSized = elements && type.getElementTypeBitWidth() % 8 == 0;
+  return isByteSized && elements.getType().getElementTypeBitWidth() ==
+                            type.getElementTypeBitWidth()
+             ? OpFoldResult(elements.bitcast(type.getElementType()))
+             : OpFoldResult();
 }
 
 OpFoldResult SelectOp::fold(FoldAdaptor adaptor) {
@@ -239,4 +263,48 @@ OpFoldResult SliceOp::fold(FoldAdaptor adaptor) {
     return getOperand();
   }
   return splatAs(adaptor.getOperand(), getType());
+}
+
+OpFoldResult GetDimensionSizeOp::fold(FoldAdaptor) {
+  auto operand = cast<RankedTensorType>(getOperand().getType());
+  APInt size(32, operand.getDimSize(getDimension()));
+  return DenseElementsAttr::get(cast<ShapedType>(getType()), size);
+}
+
+OpFoldResult DynamicSliceOp::fold(FoldAdaptor adaptor) {
+  if (getOperand().getType() == getType()) {
+    return getOperand();
+  }
+  return splatAs(adaptor.getOperand(), getType());
+}
+
+/// Constant start indices, clamped, are those of a slice.
+LogicalResult DynamicSliceOp::canonicalize(DynamicSliceOp op,
+                                           PatternRewriter &rewriter) {
+  SmallVector<int64_t> start, limit;
+  ArrayRef<int64_t> shape =
+      cast<RankedTensorType>(op.getOperand().getType()).getShape();
+  for (auto [index, size, slice] :
+       llvm::zip(op.getStartIndices(), shape, op.getSliceSizes())) {
+    APInt value;
+    if (!matchPattern(index, m_ConstantInt(&value))) {
+      return failure();
+    }
+    APSInt number(value, isUnsigned(index.getType()));
+    int64_t most = size - slice;
+    start.push_back(number.isNegative() ? 0
+                    : APSInt::compareValues(number, APSInt::get(most)) > 0
+                        ? most
+                        : number.getExtValue());
+    limit.push_back(start.back() + slice);
+  }
+  rewriter.replaceOpWithNewOp<SliceOp>(op, op.getType(), op.getOperand(), start,
+                                       limit,
+                                       SmallVector<int64_t>(start.size(), 1));
+  return success();
+}
+
+OpFoldResult DynamicUpdateSliceOp::fold(FoldAdaptor) {
+  return getUpdate().getType() == getType() ? OpFoldResult(getUpdate())
+                                            : OpFoldResult();
 }

@@ -316,6 +316,16 @@ FailureOr<RankedTensorType> mlir::stablehlo::inferDynamicUpdateSlice(
   return operand; // (C1)
 }
 
+FailureOr<RankedTensorType> mlir::stablehlo::inferGetDimensionSize(
+    MaybeLocation location, RankedTensorType operand, int64_t dimension) {
+  if (dimension < 0 || dimension >= operand.getRank()) { // (C1)
+    return emitOptionalError(location, "get_dimension_size: dimension ",
+                             dimension, " is out of range for rank ",
+                             operand.getRank());
+  }
+  return RankedTensorType::get({}, IntegerType::get(operand.getContext(), 32));
+}
+
 FailureOr<RankedTensorType>
 mlir::stablehlo::inferClamp(MaybeLocation location, RankedTensorType min,
                             RankedTensorType operand, RankedTensorType max) {
@@ -509,6 +519,16 @@ DynamicUpdateSliceOp::inferReturnTypes(MLIRContext *, MaybeLocation location,
                                         tensorType(adaptor.getOperand()),
                                         tensorType(adaptor.getUpdate()),
                                         adaptor.getStartIndices().getTypes()),
+                results);
+}
+
+LogicalResult
+GetDimensionSizeOp::inferReturnTypes(MLIRContext *, MaybeLocation location,
+                                     Adaptor adaptor,
+                                     SmallVectorImpl<Type> &results) {
+  return append(inferGetDimensionSize(location,
+                                      tensorType(adaptor.getOperand()),
+                                      adaptor.getDimension()),
                 results);
 }
 

@@ -153,6 +153,50 @@ LogicalResult ReduceOp::verifyRegions() { // (C6)
   return verifyReducer(*this, getBody(), getResultTypes());
 }
 
+bool mlir::stablehlo::isPromotable(Type from, Type to) {
+  if (auto complex = dyn_cast<ComplexType>(from)) {
+    auto toComplex = dyn_cast<ComplexType>(to);
+    return toComplex &&
+           isPromotable(complex.getElementType(), toComplex.getElementType());
+  }
+  bool sameKind = (isa<FloatType>(from) && isa<FloatType>(to)) ||
+                  (isa<IntegerType>(from) && isa<IntegerType>(to) &&
+                   from.isUnsignedInteger() == to.isUnsignedInteger() &&
+                   from.isInteger(1) == to.isInteger(1));
+  return sameKind && from.getIntOrFloatBitWidth() <= to.getIntOrFloatBitWidth();
+}
+
+LogicalResult MapOp::verify() {
+  int64_t rank = tensorType(getResult()).getRank();
+  if (!llvm::equal(getDimensions(), llvm::seq<int64_t>(0, rank))) { // (C3)
+    return emitOpError() << "takes all dimensions, in order";
+  }
+  return success();
+}
+
+LogicalResult MapOp::verifyRegions() { // (C4)
+  SmallVector<Type> elements =
+      llvm::map_to_vector(getInputs().getTypes(),
+                          [](Type type) { return getElementTypeOrSelf(type); });
+  return verifyComputation(*this, getComputation(), elements,
+                           getElementTypeOrSelf(getType()));
+}
+
+LogicalResult RngBitGeneratorOp::verify() {
+  RankedTensorType state = tensorType(getInitialState());
+  if (getOutputState().getType() != state) { // (C1)
+    return emitOpError("the state keeps its type");
+  }
+  int64_t most = getRngAlgorithm() == RngAlgorithm::THREE_FRY ? 2 : 3;
+  if (state.getRank() != 1 || state.getDimSize(0) < 2 ||
+      state.getDimSize(0) > most) {
+    return emitOpError() << "the state of " << stringifyEnum(getRngAlgorithm())
+                         << " has 2" << (most == 3 ? " or 3" : "")
+                         << " elements, got " << state;
+  }
+  return success();
+}
+
 LogicalResult ReducePrecisionOp::verify() {
   if (getExponentBits() < 1) { // (C2)
     return emitOpError() << "needs at least one exponent bit, got "

@@ -32,3 +32,25 @@ void steelyard::cpu::markDisjointBuffers(func::FuncOp function,
     }
   }
 }
+
+/// Its layout is known.
+static bool isBarePointer(MemRefType type) {
+  int64_t offset;
+  SmallVector<int64_t> strides;
+  return succeeded(type.getStridesAndOffset(strides, offset)) &&
+         !ShapedType::isDynamic(offset) &&
+         !llvm::is_contained(strides, ShapedType::kDynamic);
+}
+
+void steelyard::cpu::CapturedValues::insert(Value value) {
+  auto type = dyn_cast<MemRefType>(value.getType());
+  Operation *view = value.getDefiningOp<ViewLikeOpInterface>();
+  if (!type || isBarePointer(type) || !view) {
+    values.insert(value);
+    return;
+  }
+  for (Value operand : view->getOperands()) {
+    insert(operand);
+  }
+  views.insert(view);
+}

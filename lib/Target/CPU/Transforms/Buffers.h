@@ -7,6 +7,8 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Value.h"
 
+#include "llvm/ADT/SetVector.h"
+
 namespace steelyard::cpu {
 
 /// The buffer that a chain of views looks at.
@@ -16,6 +18,16 @@ mlir::Value rootOf(mlir::Value buffer);
 /// are called with buffers of which no other view is among `values`.
 void markDisjointBuffers(mlir::func::FuncOp function,
                          llvm::ArrayRef<mlir::Value> values, unsigned first);
+
+/// What an outlined function takes of the function around it. Buffers are
+/// passed as bare pointers, so a view at a computed offset is made again
+/// inside, of its buffer and the offset.
+struct CapturedValues {
+  llvm::SetVector<mlir::Value> values;
+  llvm::SetVector<mlir::Operation *> views;
+
+  void insert(mlir::Value value);
+};
 
 } // namespace steelyard::cpu
 

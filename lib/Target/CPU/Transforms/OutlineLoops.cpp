@@ -69,14 +69,15 @@ struct OutlineLoops : steelyard::cpu::impl::CPUOutlineLoopsBase<OutlineLoops> {
   static void outline(func::FuncOp function, scf::ForOp loop, size_t index) {
     llvm::SetVector<Value> used(loop->operand_begin(), loop->operand_end());
     getUsedValuesDefinedAbove(loop->getRegions(), used);
-    llvm::SetVector<Value> captured;
+    CapturedValues closure;
+    llvm::SetVector<Value> &captured = closure.values;
     SmallVector<Operation *> constants;
     for (Value value : used) {
       Operation *definition = value.getDefiningOp();
       if (definition && definition->hasTrait<OpTrait::ConstantLike>()) {
         constants.push_back(definition);
       } else {
-        captured.insert(value);
+        closure.insert(value);
       }
     }
     Location location = loop.getLoc();
@@ -95,6 +96,9 @@ struct OutlineLoops : steelyard::cpu::impl::CPUOutlineLoopsBase<OutlineLoops> {
     mapping.map(captured.getArrayRef(), entry->getArguments());
     for (Operation *constant : constants) {
       builder.clone(*constant, mapping);
+    }
+    for (Operation *view : closure.views) {
+      builder.clone(*view, mapping);
     }
     Operation *inside = builder.clone(*loop, mapping);
     func::ReturnOp::create(builder, location, inside->getResults());

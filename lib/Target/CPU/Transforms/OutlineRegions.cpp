@@ -394,7 +394,8 @@ struct OutlineRegions
     Location location = nest.getLoc();
     SmallVector<int64_t> ranges = nest.getStaticLoopRanges();
     // The operands of the nest and of its body's free values, each once.
-    llvm::SetVector<Value> captured;
+    CapturedValues closure;
+    llvm::SetVector<Value> &captured = closure.values;
     for (OpOperand &operand : nest->getOpOperands()) {
       // Equal views of one buffer, as in-place operations have them, are one
       // argument.
@@ -403,7 +404,7 @@ struct OutlineRegions
           operand.set(earlier);
         }
       }
-      captured.insert(operand.get());
+      closure.insert(operand.get());
     }
     SmallVector<Operation *> constants;
     nest.getBody()->walk([&](Operation *scalar) {
@@ -413,7 +414,7 @@ struct OutlineRegions
           if (definition && definition->hasTrait<OpTrait::ConstantLike>()) {
             constants.push_back(definition);
           } else {
-            captured.insert(operand);
+            closure.insert(operand);
           }
         }
       }
@@ -434,6 +435,9 @@ struct OutlineRegions
     IRMapping mapping;
     mapping.map(captured.getArrayRef(), entry->getArguments().drop_front(2));
     rewriter.setInsertionPointToStart(entry);
+    for (Operation *view : closure.views) {
+      rewriter.clone(*view, mapping);
+    }
     for (Operation *constant : constants) {
       for (auto [from, to] :
            llvm::zip(constant->getResults(),

@@ -34,6 +34,10 @@ def StableHLO_CustomCallApiVersion : StableHLO_Enum<"CustomCallApiVersion", "cal
   I32EnumAttrCase<"API_VERSION_STATUS_RETURNING", 2>, I32EnumAttrCase<"API_VERSION_STATUS_RETURNING_UNIFIED", 3>,
   I32EnumAttrCase<"API_VERSION_TYPED_FFI", 4>]>;
 
+def StableHLO_RngAlgorithm : StableHLO_Enum<"RngAlgorithm", "algorithm of a generator of random bits", [
+  I32EnumAttrCase<"DEFAULT", 0>, I32EnumAttrCase<"THREE_FRY", 1>, I32EnumAttrCase<"PHILOX", 2>]>;
+def StableHLO_RngAlgorithmAttr : StableHLO_EnumAttr<StableHLO_RngAlgorithm, "rng_algorithm">;
+
 def StableHLO_DotDimensionNumbers : AttrDef<StableHLO_Dialect, "DotDimensionNumbers"> {
   let mnemonic = "dot";
   let summary = "the dimensions of a contraction";
@@ -83,6 +87,18 @@ def StableHLO_ConvDimensionNumbers : AttrDef<StableHLO_Dialect, "ConvDimensionNu
                         OptionalArrayRefParameter<"int64_t">:$kernelSpatialDimensions,
                         "int64_t":$outputBatchDimension, "int64_t":$outputFeatureDimension,
                         OptionalArrayRefParameter<"int64_t">:$outputSpatialDimensions);
+  let hasCustomAssemblyFormat = 1;
+}
+
+def StableHLO_ScatterDimensionNumbers : AttrDef<StableHLO_Dialect, "ScatterDimensionNumbers"> {
+  let mnemonic = "scatter";
+  let summary = "the dimensions of a scatter";
+  let parameters = (ins OptionalArrayRefParameter<"int64_t">:$updateWindowDims,
+                        OptionalArrayRefParameter<"int64_t">:$insertedWindowDims,
+                        OptionalArrayRefParameter<"int64_t">:$inputBatchingDims,
+                        OptionalArrayRefParameter<"int64_t">:$scatterIndicesBatchingDims,
+                        OptionalArrayRefParameter<"int64_t">:$scatterDimsToOperandDims,
+                        "int64_t":$indexVectorDim);
   let hasCustomAssemblyFormat = 1;
 }
 

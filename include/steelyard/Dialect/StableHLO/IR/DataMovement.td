@@ -109,6 +109,8 @@ def StableHLO_DynamicSliceOp : StableHLO_Op<"dynamic_slice", [Pure, InferTypeOpA
     $operand `,` custom<OperandList>($start_indices) `sizes` `=` $slice_sizes attr-dict `:`
     functional-type(operands, results)
   }];
+  let hasFolder = 1;
+  let hasCanonicalizeMethod = 1;
 }
 
 def StableHLO_DynamicUpdateSliceOp : StableHLO_Op<"dynamic_update_slice", [Pure, InferTypeOpAdaptor]> {
@@ -117,6 +119,32 @@ def StableHLO_DynamicUpdateSliceOp : StableHLO_Op<"dynamic_update_slice", [Pure,
                        Variadic<StableHLO_IntTensor>:$start_indices);
   let results = (outs StableHLO_Tensor:$result);
   let assemblyFormat = "operands attr-dict `:` functional-type(operands, results)";
+  let hasFolder = 1;
+}
+
+def StableHLO_GetDimensionSizeOp : StableHLO_Op<"get_dimension_size", [Pure, InferTypeOpAdaptor]> {
+  let summary = "the size of a dimension";
+  let arguments = (ins StableHLO_Tensor:$operand, I64Attr:$dimension);
+  let results = (outs StableHLO_TensorOf<[I32], "32-bit integer tensor">:$result);
+  let assemblyFormat = "$operand `,` `dim` `=` custom<Integer>($dimension) attr-dict `:` functional-type(operands, results)";
+  let hasFolder = 1;
+}
+
+def StableHLO_RngBitGeneratorOp
+    : StableHLO_Op<"rng_bit_generator", [Pure, DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>]> {
+  let summary = "random bits, and the state for the next ones";
+  let description = [{
+    THREE_FRY is Threefry2x32-20, PHILOX is Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2,
+    3", 2011), counted as XLA counts. DEFAULT is PHILOX, as on XLA's CPUs.
+  }];
+  let arguments = (ins StableHLO_TensorOf<[UI64], "tensor of 64-bit unsigned integers">:$initial_state,
+                       StableHLO_RngAlgorithmAttr:$rng_algorithm);
+  let results = (outs StableHLO_TensorOf<[UI64], "tensor of 64-bit unsigned integers">:$output_state,
+                      StableHLO_TensorOf<[AnySignlessInteger, AnyUnsignedInteger, AnyFloat], "tensor of real numbers">:$output);
+  let assemblyFormat = [{
+    $initial_state `,` `algorithm` `=` custom<Enum>($rng_algorithm) attr-dict `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
 }
 
 #endif // STEELYARD_DIALECT_STABLEHLO_IR_DATAMOVEMENT

@@ -48,7 +48,13 @@ def StableHLO_RoundNearestAfzOp : StableHLO_UnaryOp<"round_nearest_afz", "neares
 def StableHLO_NotOp : StableHLO_UnaryOp<"not", "bitwise or logical complement", StableHLO_IntTensor> {
   let hasFolder = 1;
 }
-def StableHLO_PopcntOp : StableHLO_UnaryOp<"popcnt", "number of bits set", StableHLO_IntTensor>;
+def StableHLO_PopcntOp : StableHLO_UnaryOp<"popcnt", "number of bits set", StableHLO_IntTensor> {
+  let hasFolder = 1;
+}
+def StableHLO_CountLeadingZerosOp
+    : StableHLO_UnaryOp<"count_leading_zeros", "number of zero bits above the highest bit set", StableHLO_IntTensor> {
+  let hasFolder = 1;
+}
 
 def StableHLO_AddOp : StableHLO_BinaryOp<"add", "sum; on booleans or", StableHLO_NumberTensor, [Commutative]> {
   let hasFolder = 1;
@@ -78,9 +84,15 @@ def StableHLO_OrOp : StableHLO_BinaryOp<"or", "bitwise or", StableHLO_IntTensor,
 def StableHLO_XorOp : StableHLO_BinaryOp<"xor", "bitwise exclusive or", StableHLO_IntTensor, [Commutative]> {
   let hasFolder = 1;
 }
-def StableHLO_ShiftLeftOp : StableHLO_BinaryOp<"shift_left", "lhs × 2^rhs; 0 from the width on", StableHLO_IntTensor>;
-def StableHLO_ShiftRightLogicalOp : StableHLO_BinaryOp<"shift_right_logical", "logical shift", StableHLO_IntTensor>;
-def StableHLO_ShiftRightArithmeticOp : StableHLO_BinaryOp<"shift_right_arithmetic", "arithmetic shift", StableHLO_IntTensor>;
+def StableHLO_ShiftLeftOp : StableHLO_BinaryOp<"shift_left", "lhs × 2^rhs; 0 from the width on", StableHLO_IntTensor> {
+  let hasFolder = 1;
+}
+def StableHLO_ShiftRightLogicalOp : StableHLO_BinaryOp<"shift_right_logical", "logical shift", StableHLO_IntTensor> {
+  let hasFolder = 1;
+}
+def StableHLO_ShiftRightArithmeticOp : StableHLO_BinaryOp<"shift_right_arithmetic", "arithmetic shift", StableHLO_IntTensor> {
+  let hasFolder = 1;
+}
 
 def StableHLO_IsFiniteOp : StableHLO_Op<"is_finite", [Pure, Elementwise, SameOperandsAndResultShape, InferTypeOpAdaptor]> {
   let summary = "neither infinite nor NaN";
@@ -104,10 +116,14 @@ def StableHLO_ConvertOp : StableHLO_Op<"convert", [Pure, Elementwise, SameOperan
 
 def StableHLO_BitcastConvertOp : StableHLO_Op<"bitcast_convert", [Pure]> {
   let summary = "the same bits as another element type";
+  let description = [{
+    Wider elements become a last dimension of narrower ones, and back, the lowest bits first.
+  }];
   let arguments = (ins StableHLO_Tensor:$operand);
   let results = (outs StableHLO_Tensor:$result);
   let assemblyFormat = "$operand attr-dict `:` functional-type(operands, results)";
   let hasVerifier = 1;
+  let hasFolder = 1;
 }
 
 def StableHLO_CompareOp : StableHLO_Op<"compare", [Pure, Elementwise, SameTypeOperands, SameOperandsAndResultShape, InferTypeOpAdaptor]> {
@@ -152,6 +168,17 @@ def StableHLO_ReducePrecisionOp
     custom<SameType>(type($operand), type($output))
   }];
   let hasVerifier = 1;
+}
+
+def StableHLO_MapOp
+    : StableHLO_Op<"map", [RecursiveMemoryEffects, RecursivelySpeculatable, SameOperandsAndResultShape,
+                           SingleBlockImplicitTerminator<"ReturnOp">]> {
+  let summary = "a computation on the elements of tensors of one shape";
+  let arguments = (ins Variadic<StableHLO_Tensor>:$inputs, DenseI64ArrayAttr:$dimensions);
+  let results = (outs StableHLO_Tensor:$result);
+  let regions = (region SizedRegion<1>:$computation);
+  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
 }
 
 #endif // STEELYARD_DIALECT_STABLEHLO_IR_ELEMENTWISE

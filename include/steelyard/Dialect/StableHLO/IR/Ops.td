@@ -9,6 +9,7 @@ include "steelyard/Dialect/StableHLO/IR/Elementwise.td"
 include "steelyard/Dialect/StableHLO/IR/DataMovement.td"
 include "steelyard/Dialect/StableHLO/IR/Contractions.td"
 include "steelyard/Dialect/StableHLO/IR/Reductions.td"
+include "steelyard/Dialect/StableHLO/IR/Ordering.td"
 include "steelyard/Dialect/StableHLO/IR/ControlFlow.td"
 
 

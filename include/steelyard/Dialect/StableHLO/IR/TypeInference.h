@@ -50,6 +50,16 @@ FailureOr<RankedTensorType>
 inferDynamicUpdateSlice(std::optional<Location> location,
                         RankedTensorType operand, RankedTensorType update,
                         TypeRange startIndices);
+FailureOr<RankedTensorType>
+inferGetDimensionSize(std::optional<Location> location,
+                      RankedTensorType operand, int64_t dimension);
+/// One type for each input, of the element types that the computation returns.
+LogicalResult inferScatter(std::optional<Location> location, TypeRange inputs,
+                           RankedTensorType scatterIndices, TypeRange updates,
+                           ScatterDimensionNumbersAttr numbers,
+                           TypeRange elements, SmallVectorImpl<Type> &results);
+LogicalResult inferSort(std::optional<Location> location, TypeRange inputs,
+                        int64_t dimension, SmallVectorImpl<Type> &results);
 FailureOr<RankedTensorType> inferClamp(std::optional<Location> location,
                                        RankedTensorType min,
                                        RankedTensorType operand,
@@ -97,6 +107,16 @@ LogicalResult verifyComputation(Operation *op, Region &region,
 /// The region joins two elements of each of the tensors' types: its arguments
 /// are all accumulators, then all elements.
 LogicalResult verifyReducer(Operation *op, Region &region, TypeRange tensors);
+
+/// The computation of `op` on elements: its block takes `arguments` and returns
+/// `results`, tensors of rank 0 of these element types.
+LogicalResult verifyComputation(Operation *op, Region &computation,
+                                ArrayRef<Type> arguments,
+                                ArrayRef<Type> results);
+
+/// An element of type `from` may be converted to `to` before it is computed
+/// with: the same kind, no narrower.
+bool isPromotable(Type from, Type to);
 
 } // namespace mlir::stablehlo
 

@@ -36,6 +36,17 @@ def CPUScalars : Pass<"cpu-scalars", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::mlir::tensor::TensorDialect", "::mlir::linalg::LinalgDialect"];
 }
 
+def CPUProtectArguments : Pass<"cpu-protect-arguments", "::mlir::func::FuncOp"> {
+  let summary = "keeps bufferization from writing into what the caller owns";
+  let description = [{
+    The arguments of a public function are marked `bufferization.writable = false`: an operation that would update one in place,
+    as a scatter or a dynamic update, works on a copy.
+
+    Numerics: bit for bit.
+  }];
+  let dependentDialects = ["::mlir::bufferization::BufferizationDialect"];
+}
+
 def CPUPlaceResults : Pass<"cpu-place-results", "::mlir::func::FuncOp"> {
   let summary = "computes results in the caller's buffers";
   let description = [{

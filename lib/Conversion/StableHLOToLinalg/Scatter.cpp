@@ -1,0 +1,216 @@
+//===- Scatter.cpp - scatter to loops on tensors ----------------*- C++ -*-===//
+// Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "steelyard/Dialect/StableHLO/IR/StableHLO.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+#include "Patterns.h"
+
+using namespace mlir;
+using namespace mlir::stablehlo;
+using namespace steelyard;
+
+namespace {
+
+/// for each index vector: if the window is inside of the inputs, for each
+/// element of the window: result[start + offset] = computation(result[start +
+/// offset], update). One after the other: equal indices join in their order.
+class ScatterWriter {
+public:
+  ScatterWriter(OpBuilder &builder, ScatterOp op, ScatterOp::Adaptor adaptor,
+                const TypeConverter &converter)
+      : b(builder), loc(op.getLoc()), op(op), adaptor(adaptor),
+        converter(converter), numbers(op.getScatterDimensionNumbers()),
+        input(cast<RankedTensorType>(op.getInputs().front().getType())),
+        update(cast<RankedTensorType>(op.getUpdates().front().getType())) {
+    for (int64_t dim = 0; dim < update.getRank(); ++dim) {
+      bool isWindow = llvm::is_contained(numbers.getUpdateWindowDims(), dim);
+      (isWindow ? windowDims : batchDims).push_back(dim);
+    }
+    for (int64_t dim = 0; dim < input.getRank(); ++dim) {
+      if (!llvm::is_contained(numbers.getInsertedWindowDims(), dim) &&
+          !llvm::is_contained(numbers.getInputBatchingDims(), dim)) {
+        shownDims.push_back(dim);
+      }
+    }
+  }
+
+  /// Empty if the computation has no lowering.
+  SmallVector<Value> write() {
+    SmallVector<Value> results;
+    for (auto [value, result] :
+         llvm::zip(adaptor.getInputs(), op.getResults())) {
+      results.push_back(convert(value, result));
+    }
+    results = nest(sizesOf(batchDims), results,
+                   [&](ValueRange batch, ValueRange carried) {
+                     return window(batch, carried);
+                   });
+    return failed ? SmallVector<Value>() : results;
+  }
+
+private:
+  using Body = llvm::function_ref<SmallVector<Value>(ValueRange ivs,
+                                                     ValueRange carried)>;
+
+  Value constant(int64_t value) {
+    return arith::ConstantIndexOp::create(b, loc, value);
+  }
+
+  SmallVector<Value> sizesOf(ArrayRef<int64_t> dims) {
+    return llvm::map_to_vector(
+        dims, [&](int64_t dim) { return constant(update.getDimSize(dim)); });
+  }
+
+  SmallVector<Value> nest(ArrayRef<Value> sizes, ValueRange carried,
+                          Body body) {
+    SmallVector<Value> low(sizes.size(), constant(0)),
+        step(sizes.size(), constant(1));
+    scf::LoopNest loops = scf::buildLoopNest(
+        b, loc, low, sizes, step, carried,
+        [&](OpBuilder &, Location, ValueRange ivs, ValueRange values) {
+          return scf::ValueVector(body(ivs, values));
+        });
+    // buildLoopNest moves the insertion point into the loops and back.
+    return SmallVector<Value>(loops.results);
+  }
+
+  /// The input in the result's element type, which may be wider.
+  Value convert(Value value, Value result) {
+    auto type = converter.convertType<RankedTensorType>(result.getType());
+    if (value.getType() == type) {
+      return value;
+    }
+    bool isUnsigned =
+        getElementTypeOrSelf(result.getType()).isUnsignedInteger();
+    return elementwise(b, loc, type, value,
+                       [&](OpBuilder &nested, Location, ValueRange elements) {
+                         return convertScalar(nested, loc, elements[0],
+                                              type.getElementType(), isUnsigned,
+                                              isUnsigned);
+                       });
+  }
+
+  /// Where the window of an index vector starts in the inputs, and whether it
+  /// lies inside of them.
+  std::pair<SmallVector<Value>, Value> startOf(ValueRange batch) {
+    auto indices = cast<RankedTensorType>(op.getScatterIndices().getType());
+    bool isUnsigned = indices.getElementType().isUnsignedInteger();
+    int64_t vectorDim = numbers.getIndexVectorDim();
+    SmallVector<Value> start(input.getRank(), constant(0));
+    Value inside = arith::ConstantOp::create(b, loc, b.getBoolAttr(true));
+    for (auto [component, dim] :
+         llvm::enumerate(numbers.getScatterDimsToOperandDims())) {
+      SmallVector<Value> position(batch);
+      if (vectorDim < indices.getRank()) {
+        position.insert(position.begin() + vectorDim, constant(component));
+      }
+      start[dim] = extractIndex(b, loc, adaptor.getScatterIndices(), position,
+                                isUnsigned);
+      // As an unsigned number, a negative one is beyond all. In a dimension of
+      // size 0 there is no room for a window of 1.
+      int64_t starts = input.getDimSize(dim) - windowSize(dim) + 1;
+      Value fits = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult,
+                                         start[dim], constant(starts));
+      inside = arith::AndIOp::create(b, loc, inside, fits);
+    }
+    for (auto [inputDim, indexDim] :
+         llvm::zip(numbers.getInputBatchingDims(),
+                   numbers.getScatterIndicesBatchingDims())) {
+      start[inputDim] = batch[indexDim - (vectorDim < indexDim ? 1 : 0)];
+    }
+    return {start, inside};
+  }
+
+  int64_t windowSize(int64_t inputDim) {
+    const int64_t *shown = llvm::find(shownDims, inputDim);
+    return shown == shownDims.end()
+               ? 1
+               : update.getDimSize(windowDims[shown - shownDims.begin()]);
+  }
+
+  SmallVector<Value> window(ValueRange batch, ValueRange carried) {
+    auto [start, inside] = startOf(batch);
+    // A window outside has no elements.
+    SmallVector<Value> sizes = sizesOf(windowDims);
+    bool isScalar = sizes.empty();
+    if (isScalar) {
+      sizes.push_back(constant(1));
+    }
+    sizes[0] = arith::SelectOp::create(b, loc, inside, sizes[0], constant(0));
+    return nest(sizes, carried, [&](ValueRange ivs, ValueRange values) {
+      return element(batch, isScalar ? ValueRange() : ivs, start, values);
+    });
+  }
+
+  SmallVector<Value> element(ValueRange batch, ValueRange offset,
+                             ArrayRef<Value> start, ValueRange carried) {
+    SmallVector<Value> from(update.getRank()), to(start);
+    for (auto [dim, iv] : llvm::zip(batchDims, batch)) {
+      from[dim] = iv;
+    }
+    for (auto [updateDim, inputDim, iv] :
+         llvm::zip(windowDims, shownDims, offset)) {
+      from[updateDim] = iv;
+      to[inputDim] = arith::AddIOp::create(b, loc, to[inputDim], iv);
+    }
+    SmallVector<Value> arguments, updates;
+    for (auto [index, tensor] : llvm::enumerate(carried)) {
+      arguments.push_back(tensor::ExtractOp::create(b, loc, tensor, to));
+      Type element = getElementTypeOrSelf(tensor.getType());
+      bool isUnsigned = getElementTypeOrSelf(op.getResult(index).getType())
+                            .isUnsignedInteger();
+      updates.push_back(convertScalar(
+          b, loc,
+          tensor::ExtractOp::create(b, loc, adaptor.getUpdates()[index], from),
+          element, isUnsigned, isUnsigned));
+    }
+    llvm::append_range(arguments, updates);
+    SmallVector<Value> values =
+        emitComputation(b, converter, op.getUpdateComputation(), arguments);
+    failed |= values.empty();
+    SmallVector<Value> next(carried);
+    for (auto [tensor, value] : llvm::zip(next, values)) {
+      tensor = tensor::InsertOp::create(b, loc, value, tensor, to);
+    }
+    return next;
+  }
+
+  OpBuilder &b;
+  Location loc;
+  ScatterOp op;
+  ScatterOp::Adaptor adaptor;
+  const TypeConverter &converter;
+  ScatterDimensionNumbersAttr numbers;
+  RankedTensorType input, update;
+  /// Dimensions of the updates, and of the inputs those that windows have.
+  SmallVector<int64_t> windowDims, batchDims, shownDims;
+  bool failed = false;
+};
+
+struct Scatter : OpConversionPattern<ScatterOp> {
+  using OpConversionPattern::OpConversionPattern;
+
+  LogicalResult
+  matchAndRewrite(ScatterOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    SmallVector<Value> results =
+        ScatterWriter(rewriter, op, adaptor, *getTypeConverter()).write();
+    if (results.empty()) {
+      return failure();
+    }
+    rewriter.replaceOp(op, results);
+    return success();
+  }
+};
+
+} // namespace
+
+void steelyard::populateScatterPatterns(const TypeConverter &converter,
+                                        RewritePatternSet &patterns) {
+  patterns.add<Scatter>(converter, patterns.getContext());
+}
