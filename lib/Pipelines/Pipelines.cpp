@@ -57,7 +57,9 @@ static void buildBuffers(OpPassManager &pm) {
   pm.addNestedPass<func::FuncOp>(steelyard::cpu::createCPUProtectArguments());
   pm.addPass(bufferization::createEmptyTensorEliminationPass());
   pm.addPass(bufferization::createOneShotBufferizePass(options));
-  // Loops carry their buffers until this: results are looked for through them.
+  // Until this, loops carry their buffers, and what was computed in a slice is
+  // copied from one view of it to another.
+  pm.addPass(createCSEPass());
   pm.addPass(createCanonicalizerPass());
   pm.addNestedPass<func::FuncOp>(steelyard::cpu::createCPUCarryBuffers());
   bufferization::BufferResultsToOutParamsPassOptions results;

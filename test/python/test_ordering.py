@@ -14,7 +14,20 @@ import pytest
 import steelyard
 from jax import lax
 
-DTYPES = ["float32", "float64", "float16", "bfloat16", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"]
+DTYPES = [
+    "float32",
+    "float64",
+    "float16",
+    "bfloat16",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+]
 SPECIAL = np.array([0.0, -0.0, np.nan, np.inf, 1, -np.nan, 1, -np.inf, 2, -3, 0.0, 1e-40], np.float32)
 Array = np.ndarray[Any, Any]
 
@@ -255,8 +268,25 @@ def test_scalify_keeps_order_and_bits(power: int) -> None:
         lambda x: lax.sort((x, -x), num_keys=2),
         lambda x: lax.top_k(x, 3),
         lambda x: x.at[jnp.array([1, 3, 1])].set(x[:3]),
-        lambda x: lax.dynamic_update_slice(x, x[1:3, :4], (x.astype(jnp.int32)[0, 0] * 0 + 1, x.astype(jnp.int32)[0, 0] * 0 + 2)),
+        lambda x: lax.dynamic_update_slice(
+            x, x[1:3, :4], (x.astype(jnp.int32)[0, 0] * 0 + 1, x.astype(jnp.int32)[0, 0] * 0 + 2)
+        ),
     ):
         got = jax.tree.leaves(steelyard.jit(function, scheme=scheme)(x))
         for ours, theirs in zip(got, jax.tree.leaves(jax.jit(function)(x)), strict=True):
             np.testing.assert_array_equal(ours, theirs)
+
+
+def test_in_loops() -> None:
+    """Caches, sorts and scatters of what a loop carries."""
+    x = numbers("float32", (6, 4))
+
+    def loops(x: Any, i: Any) -> Any:
+        return (
+            lax.fori_loop(0, 6, lambda k, c: lax.dynamic_update_slice(c, (c[0] * k)[None], (k, k * 0)), x),
+            lax.fori_loop(0, 3, lambda k, c: jnp.sort(c * -2, axis=0), x),
+            lax.scan(lambda c, k: (c.at[k].add(1.0), c[k, 0]), x, i),
+            lax.fori_loop(0, 3, lambda k, c: c - lax.top_k(c, 2)[0][:, 1:], x),
+        )
+
+    same(loops, x, np.array([1, 3, 1, 9, 5], np.int32))

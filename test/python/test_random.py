@@ -98,16 +98,23 @@ SAMPLERS: dict[str, Callable[[Any], Any]] = {
 }
 
 
+@pytest.mark.parametrize(
+    ("kind", "partitionable"),
+    [("threefry2x32", True), ("threefry2x32", False), ("rbg", True), ("unsafe_rbg", True)],
+    ids=lambda value: str(value),
+)
 @pytest.mark.parametrize("name", SAMPLERS)
-def test_jax_random_without_loops(name: str) -> None:
-    """By the generator unsafe_rbg, which JAX prints without loops."""
+def test_jax_random(name: str, kind: str, partitionable: bool) -> None:
+    """By every generator: unsafe_rbg is printed without loops, the others with them."""
 
     def sample(data: Any) -> Any:
-        return SAMPLERS[name](jax.random.wrap_key_data(data, impl="unsafe_rbg"))
+        return SAMPLERS[name](jax.random.wrap_key_data(data, impl=kind))
 
-    for seed in range(3):
-        data = np.asarray(jax.random.key_data(jax.random.key(seed, impl="unsafe_rbg")))
-        np.testing.assert_array_equal(steelyard.jit(sample)(data), jax.jit(sample)(data))
+    with jax.threefry_partitionable(partitionable):
+        ours, theirs = steelyard.jit(sample), jax.jit(sample)
+        for seed in range(3):
+            data = np.asarray(jax.random.key_data(jax.random.key(seed, impl=kind)))
+            np.testing.assert_array_equal(ours(data), theirs(data))
 
 
 def test_scaled_programs_draw_the_same_bits() -> None:

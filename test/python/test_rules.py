@@ -241,7 +241,6 @@ PREDICATE = "%p = stablehlo.constant dense<[true, false, true, true, false, fals
 CHOICE = np.array([1, 0, 1, 1, 0, 0, 1, 0], bool)
 
 
-
 def scatter(body: str, oracle: Callable[..., Any], **options: Any) -> Rule:
     """Elements 3, 0, 7 and 3 again are updated."""
     text = (
@@ -276,7 +275,10 @@ def update(a: Array, b: Array) -> Array:
 
 def comparator(direction: str) -> str:
     """As JAX prints it: zeros are equal, NaN is the largest."""
-    lines = ["%zero = stablehlo.constant dense<0.0> : tensor<f32>", "%nan = stablehlo.constant dense<0x7FC00000> : tensor<f32>"]
+    lines = [
+        "%zero = stablehlo.constant dense<0.0> : tensor<f32>",
+        "%nan = stablehlo.constant dense<0x7FC00000> : tensor<f32>",
+    ]
     for v in "pq":
         lines += [
             f"%{v}0 = stablehlo.compare EQ, %{v}, %zero, FLOAT : (tensor<f32>, tensor<f32>) -> tensor<i1>",

@@ -176,7 +176,7 @@ def scatter(x: Any, i: Any) -> Any:
 def random_bits(key: Any) -> Any:
     return [
         lax.rng_bit_generator(key, shape, dtype, algorithm)
-        for algorithm in (lax.RandomAlgorithm.RNG_DEFAULT, lax.RandomAlgorithm.RNG_THREE_FRY, lax.RandomAlgorithm.RNG_PHILOX)
+        for algorithm in map(lax.RandomAlgorithm, range(3))
         for shape, dtype in (((3, 4), jnp.uint32), ((5,), jnp.uint8), ((), jnp.uint16))
     ]
 

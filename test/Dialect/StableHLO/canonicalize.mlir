@@ -90,3 +90,69 @@ func.func @conversions() -> (tensor<f32>, tensor<f16>, tensor<i32>, tensor<f8E4M
   %4 = stablehlo.convert %d : (tensor<f32>) -> tensor<f8E4M3FNUZ>
   return %0, %1, %2, %3, %4 : tensor<f32>, tensor<f16>, tensor<i32>, tensor<f8E4M3FN>, tensor<f8E4M3FNUZ>
 }
+
+// Start indices are clamped.
+// CHECK-LABEL: @dynamic_slice
+// CHECK-NEXT: %[[S:.+]] = stablehlo.slice %arg0 [2:4, 0:3] : (tensor<4x5xf32>) -> tensor<2x3xf32>
+// CHECK-NEXT: return %[[S]], %arg0
+func.func @dynamic_slice(%x: tensor<4x5xf32>, %i: tensor<i8>) -> (tensor<2x3xf32>, tensor<4x5xf32>) {
+  %far = stablehlo.constant dense<100> : tensor<i8>
+  %before = stablehlo.constant dense<-1> : tensor<i8>
+  %0 = stablehlo.dynamic_slice %x, %far, %before, sizes = [2, 3] : (tensor<4x5xf32>, tensor<i8>, tensor<i8>) -> tensor<2x3xf32>
+  %1 = stablehlo.dynamic_slice %x, %i, %i, sizes = [4, 5] : (tensor<4x5xf32>, tensor<i8>, tensor<i8>) -> tensor<4x5xf32>
+  return %0, %1 : tensor<2x3xf32>, tensor<4x5xf32>
+}
+
+// CHECK-LABEL: @unsigned_start
+// CHECK-NEXT: stablehlo.slice %arg0 [3:4]
+func.func @unsigned_start(%x: tensor<4xf32>) -> tensor<1xf32> {
+  %i = stablehlo.constant dense<255> : tensor<ui8>
+  %0 = stablehlo.dynamic_slice %x, %i, sizes = [1] : (tensor<4xf32>, tensor<ui8>) -> tensor<1xf32>
+  return %0 : tensor<1xf32>
+}
+
+// CHECK-LABEL: @whole_update
+// CHECK-NEXT: return %arg1
+func.func @whole_update(%x: tensor<4xf32>, %u: tensor<4xf32>, %i: tensor<i32>) -> tensor<4xf32> {
+  %0 = stablehlo.dynamic_update_slice %x, %u, %i : (tensor<4xf32>, tensor<4xf32>, tensor<i32>) -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+// CHECK-LABEL: @nothing_to_order
+// CHECK-NEXT: return %arg0, %arg1
+func.func @nothing_to_order(%x: tensor<4x1xf32>, %y: tensor<4xf32>, %i: tensor<0x1xi32>, %u: tensor<0xf32>) -> (tensor<4x1xf32>, tensor<4xf32>) {
+  %0 = "stablehlo.sort"(%x) <{dimension = 1 : i64}> ({
+  ^bb0(%a: tensor<f32>, %b: tensor<f32>):
+    %c = stablehlo.compare LT, %a, %b : (tensor<f32>, tensor<f32>) -> tensor<i1>
+    stablehlo.return %c : tensor<i1>
+  }) : (tensor<4x1xf32>) -> tensor<4x1xf32>
+  %1 = "stablehlo.scatter"(%y, %i, %u) <{scatter_dimension_numbers = #stablehlo.scatter<inserted_window_dims = [0], scatter_dims_to_operand_dims = [0], index_vector_dim = 1>}> ({
+  ^bb0(%a: tensor<f32>, %b: tensor<f32>):
+    stablehlo.return %b : tensor<f32>
+  }) : (tensor<4xf32>, tensor<0x1xi32>, tensor<0xf32>) -> tensor<4xf32>
+  return %0, %1 : tensor<4x1xf32>, tensor<4xf32>
+}
+
+// CHECK-LABEL: @bits
+// CHECK-DAG: stablehlo.constant dense<[24, 0]> : tensor<2xi8>
+// CHECK-DAG: stablehlo.constant dense<[0, 8]> : tensor<2xi8>
+// CHECK-DAG: stablehlo.constant dense<[0, -128]> : tensor<2xi8>
+// CHECK-DAG: stablehlo.constant dense<1065353216> : tensor<2xi32>
+// CHECK-DAG: stablehlo.constant dense<5> : tensor<i32>
+// CHECK: return {{.*}}, %arg0,
+func.func @bits(%x: tensor<4x5xf32>) -> (tensor<2xi32>, tensor<2xi8>, tensor<2xi8>, tensor<2xi8>, tensor<4x5xf32>, tensor<i32>) {
+  %f = stablehlo.constant dense<1.0> : tensor<2xf32>
+  %0 = stablehlo.bitcast_convert %f : (tensor<2xf32>) -> tensor<2xi32>
+  %a = stablehlo.constant dense<[3, 0]> : tensor<2xi8>
+  %b = stablehlo.constant dense<[3, 7]> : tensor<2xi8>
+  %c = stablehlo.constant dense<[0, -1]> : tensor<2xi8>
+  %n = stablehlo.constant dense<[9, 7]> : tensor<2xi8>
+  %three = stablehlo.constant dense<3> : tensor<2xi8>
+  %1 = stablehlo.shift_left %a, %three : tensor<2xi8>
+  %2 = stablehlo.popcnt %c : tensor<2xi8>
+  %3 = stablehlo.shift_left %c, %n : tensor<2xi8>
+  %4 = stablehlo.bitcast_convert %x : (tensor<4x5xf32>) -> tensor<4x5x4xi8>
+  %5 = stablehlo.bitcast_convert %4 : (tensor<4x5x4xi8>) -> tensor<4x5xf32>
+  %6 = stablehlo.get_dimension_size %x, dim = 1 : (tensor<4x5xf32>) -> tensor<i32>
+  return %0, %1, %2, %3, %5, %6 : tensor<2xi32>, tensor<2xi8>, tensor<2xi8>, tensor<2xi8>, tensor<4x5xf32>, tensor<i32>
+}
