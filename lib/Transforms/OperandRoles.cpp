@@ -26,11 +26,11 @@ bool isTransposed(Location location) {
 }
 
 bool movesData(Operation *op) {
-  return isa<stablehlo::TransposeOp, stablehlo::ReshapeOp,
-             stablehlo::BroadcastInDimOp, stablehlo::ConvertOp,
-             stablehlo::SliceOp, stablehlo::ReverseOp, scaled::PackOp,
-             scaled::UnpackOp, scaled::CastOp, scaled::NormalizeOp,
-             scaled::RescaleOp, scaled::ObserveOp>(op);
+  return isa<
+      stablehlo::TransposeOp, stablehlo::ReshapeOp, stablehlo::BroadcastInDimOp,
+      stablehlo::ConvertOp, stablehlo::SliceOp, stablehlo::DynamicSliceOp,
+      stablehlo::ReverseOp, scaled::PackOp, scaled::UnpackOp, scaled::CastOp,
+      scaled::NormalizeOp, scaled::RescaleOp, scaled::ObserveOp>(op);
 }
 
 } // namespace
@@ -45,8 +45,35 @@ Value steelyard::originOf(Value value) {
   return value;
 }
 
+namespace {
+
+/// Which dimensions of the tensor that the value is (originOf) a contraction
+/// sums over, in order; nothing where they can't be followed.
+std::optional<SmallVector<int64_t>>
+contractedOfOrigin(ContractionOpInterface contraction, unsigned index) {
+  SmallVector<int64_t> dims = contraction.getContractedDimensions(index);
+  Value value = contraction->getOperand(index);
+  while (Operation *op = value.getDefiningOp()) {
+    if (!movesData(op)) {
+      break;
+    }
+    if (auto transpose = dyn_cast<stablehlo::TransposeOp>(op)) {
+      for (int64_t &dim : dims) {
+        dim = transpose.getPermutation()[dim];
+      }
+    } else if (isa<stablehlo::ReshapeOp, stablehlo::BroadcastInDimOp>(op)) {
+      return std::nullopt;
+    }
+    value = op->getOperand(0);
+  }
+  llvm::sort(dims);
+  return dims;
+}
+
+} // namespace
+
 OperandRoles::OperandRoles(func::FuncOp function) : function(function) {
-  function.walk([&](Operation *op) {
+  function.walk<WalkOrder::PreOrder>([&](Operation *op) {
     hasNameStack |= isTransposed(op->getLoc());
     if (auto contraction = dyn_cast<ContractionOpInterface>(op)) {
       contractions.push_back(contraction);
@@ -77,6 +104,30 @@ bool OperandRoles::dependsOn(Value value, Operation *op) {
       return true;
     }
     llvm::for_each(next->getOperands(), push);
+  }
+  return false;
+}
+
+/// The product of forward's operand, which is operand `shared` too, with what
+/// depends on forward's result. A forward pass that uses a weight twice sums
+/// over the same dimensions of it both times; a derivative over others.
+bool OperandRoles::isDerivative(ContractionOpInterface contraction,
+                                unsigned shared,
+                                ContractionOpInterface forward) {
+  Value operand = contraction->getOperand(shared);
+  if (dependsOn(operand, forward) ||
+      !dependsOn(contraction->getOperand(1 - shared), forward)) {
+    return false;
+  }
+  for (unsigned index : {0, 1}) {
+    if (originOf(operand) != originOf(forward->getOperand(index))) {
+      continue;
+    }
+    auto before = contractedOfOrigin(forward, index),
+         after = contractedOfOrigin(contraction, shared);
+    if (!before || !after || *before != *after) {
+      return true;
+    }
   }
   return false;
 }
@@ -125,21 +176,18 @@ OperandRoles::of(ContractionOpInterface contraction) {
                             evidence};
   }
   for (ContractionOpInterface forward : contractions) {
-    if (forward == contraction || !forward->isBeforeInBlock(contraction)) {
-      continue;
+    if (forward == contraction) {
+      break; // what follows is later
     }
-    for (auto [shared, other, sharedIsLhs] :
-         {std::tuple(lhs, rhs, true), std::tuple(rhs, lhs, false)}) {
-      bool sharesOperand = originOf(shared) == originOf(forward.getLhs()) ||
-                           originOf(shared) == originOf(forward.getRhs());
-      if (sharesOperand && !dependsOn(shared, forward) &&
-          dependsOn(other, forward)) {
-        OperandRole role = primalRole(shared);
-        return ContractionRoles{sharedIsLhs ? role : OperandRole::Gradient,
-                                sharedIsLhs ? OperandRole::Gradient : role,
-                                "it contracts an operand of an earlier "
-                                "contraction with what depends on its result"};
+    for (unsigned shared : {0, 1}) {
+      if (!isDerivative(contraction, shared, forward)) {
+        continue;
       }
+      OperandRole role = primalRole(shared == 0 ? lhs : rhs);
+      return ContractionRoles{shared == 0 ? role : OperandRole::Gradient,
+                              shared == 0 ? OperandRole::Gradient : role,
+                              "it contracts an operand of an earlier "
+                              "contraction with what depends on its result"};
     }
   }
   return ContractionRoles{primalRole(lhs), primalRole(rhs),

@@ -19,7 +19,8 @@ struct ContractionRoles {
 /// order: the attribute `steelyard.roles = ["activation", "weight"]` on the
 /// contraction; JAX's name stack in locations, where what `transpose(...)` made
 /// is a cotangent; the structure, in which a contraction of x (or w) with
-/// something computed from x·w is a derivative of that product.
+/// something computed from x·w, over other dimensions of x (or w) than x·w is
+/// summed over, is a derivative of that product.
 class OperandRoles {
 public:
   explicit OperandRoles(mlir::func::FuncOp function);
@@ -31,6 +32,8 @@ public:
 private:
   bool isCotangentByName(mlir::Value value);
   bool dependsOn(mlir::Value value, mlir::Operation *op);
+  bool isDerivative(ContractionOpInterface contraction, unsigned shared,
+                    ContractionOpInterface forward);
   OperandRole primalRole(mlir::Value value);
 
   mlir::func::FuncOp function;

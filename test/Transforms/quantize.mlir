@@ -45,3 +45,23 @@ func.func @left_alone(%x: tensor<4x8xi32>, %w: tensor<8x2xi32>, %a: tensor<4x8xf
   %z = stablehlo.dot_general %a, %b, contracting_dims = [1] x [0] : (tensor<4x8xf64>, tensor<8x2xf64>) -> tensor<4x2xf64>
   return %y, %z : tensor<4x2xi32>, tensor<4x2xf64>
 }
+
+// -----
+
+// A weight that the forward pass uses twice, over the same dimension of it, directly and transposed.
+// CHECK-LABEL: func.func @shared_weight
+func.func @shared_weight(%x: tensor<4x8xf32>, %w: tensor<8x8xf32> {tf.aliasing_output = 0 : i32}) -> tensor<8x8xf32> {
+  // expected-remark@+1 {{contraction in 'f8E4M3FN' (activation) x 'f8E4M3FN' (weight): no earlier contraction has its operands}}
+  %y = stablehlo.dot_general %x, %w, contracting_dims = [1] x [0] : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
+  %h = stablehlo.tanh %y : tensor<4x8xf32>
+  // expected-remark@+1 {{contraction in 'f8E4M3FN' (activation) x 'f8E4M3FN' (weight): no earlier contraction has its operands}}
+  %z = stablehlo.dot_general %h, %w, contracting_dims = [1] x [0] : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
+  %g = stablehlo.tanh %z : tensor<4x8xf32>
+  %t = stablehlo.transpose %w, dims = [1, 0] : (tensor<8x8xf32>) -> tensor<8x8xf32>
+  // expected-remark@+1 {{contraction in 'f8E4M3FN' (activation) x 'f8E4M3FN' (weight): no earlier contraction has its operands}}
+  %a = stablehlo.dot_general %g, %t, contracting_dims = [1] x [1] : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
+  // expected-remark@+1 {{contraction in 'f8E5M2' (gradient) x 'f8E4M3FN' (weight): it contracts an operand of an earlier contraction}}
+  %b = stablehlo.dot_general %a, %t, contracting_dims = [1] x [0] : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
+  %c = stablehlo.dot_general %b, %b, contracting_dims = [0] x [0] {steelyard.roles = ["activation", "activation"]} : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<8x8xf32> // expected-remark {{the attribute steelyard.roles}}
+  return %c : tensor<8x8xf32>
+}

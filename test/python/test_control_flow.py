@@ -86,6 +86,31 @@ def associative(xs: Any) -> Any:
     return lax.associative_scan(jnp.add, xs), lax.associative_scan(jnp.multiply, xs, reverse=True)
 
 
+def rnn(xs: Any, w: Any) -> Any:
+    return lax.scan(lambda c, x: (jnp.tanh(w @ c + x), (c, jnp.sum(c))), jnp.zeros(8, xs.dtype), xs)
+
+
+def rnn_gradient(xs: Any, w: Any) -> Any:
+    return jax.value_and_grad(lambda xs, w: jnp.sum(jnp.square(rnn(xs, w)[0])), (0, 1))(xs, w)
+
+
+def remat(xs: Any, w: Any) -> Any:
+    def loss(xs: Any, w: Any) -> Any:
+        step = jax.checkpoint(lambda c, x: (jnp.sin(w @ c + x), None))
+        return jnp.sum(lax.scan(step, jnp.ones(8, xs.dtype), xs)[0])
+
+    return jax.value_and_grad(loss, (0, 1))(xs, w)
+
+
+def layers(x: Any, stacked: Any) -> Any:
+    """Weights carried through a scan over layers."""
+    return lax.scan(lambda c, w: (jnp.tanh(w @ c), None), x, stacked)[0]
+
+
+def layers_gradient(x: Any, stacked: Any) -> Any:
+    return jax.grad(lambda w: jnp.sum(layers(x, w)))(stacked)
+
+
 def batched_while(xs: Any) -> Any:
     return jax.vmap(lambda x: lax.while_loop(lambda c: jnp.sum(c) < 100.0, lambda c: c * 1.5 + 1, x))(xs)
 
@@ -94,12 +119,18 @@ def batched_cond(xs: Any) -> Any:
     return jax.vmap(lambda x: lax.cond(x[0] > 0, lambda: jnp.sin(x), lambda: x * 2))(xs)
 
 
+def mapped(xs: Any) -> Any:
+    return lax.map(lambda x: jnp.sum(x) * x, xs)
+
+
 PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     f.__name__: (f, arguments)
     for f, arguments in [
         (fori, (X,)), (counted, (X,)), (never, (X,)), (swap, (X,)), (rotate, (X,)), (same_twice, (X,)), (nested, (X,)),
         (branch_in_loop, (X,)), (loop_in_branch, (X,)), (matmul, (X, W)), (cond, (X,)), (switch, (X,)),
-        (associative, (XS,)), (batched_while, (XS,)), (batched_cond, (XS,)),
+        (associative, (XS,)), (rnn, (XS, W)), (rnn_gradient, (XS, W)), (remat, (XS, W)),
+        (layers, (X, np.stack([W, W.T, -W]))), (layers_gradient, (X, np.stack([W, W.T, -W]))),
+        (batched_while, (XS,)), (batched_cond, (XS,)), (mapped, (XS,)),
     ]
 }  # fmt: skip
 

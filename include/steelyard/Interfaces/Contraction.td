@@ -17,6 +17,8 @@ def ContractionOpInterface : OpInterface<"ContractionOpInterface"> {
   let methods = [
     InterfaceMethod<"The left operand, operand 0.", "::mlir::Value", "getLhs">,
     InterfaceMethod<"The right operand, operand 1.", "::mlir::Value", "getRhs">,
+    InterfaceMethod<"The dimensions of operand 0 or 1 over whose whole extent each element of the result sums.",
+                    "::llvm::SmallVector<int64_t>", "getContractedDimensions", (ins "unsigned":$index)>,
     InterfaceMethod<"The same contraction of scaled tensors of the operands' shapes: its float32 accumulator, a scaled tensor. Discardable attributes go with it.",
                     "::mlir::Value", "createScaled",
                     (ins "::mlir::OpBuilder &":$builder, "::mlir::Value":$lhs, "::mlir::Value":$rhs)>

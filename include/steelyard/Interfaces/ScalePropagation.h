@@ -79,6 +79,9 @@ public:
   /// from above.
   virtual void moved(unsigned index, mlir::Value storage, unsigned from,
                      bool isUniform = false) = 0;
+  /// A result in storage type, of which nothing but its exponent is known.
+  virtual void stored(unsigned index, mlir::Value storage,
+                      mlir::Value exponent) = 0;
   /// A scaled tensor that a scaled operation made (a float32 accumulator).
   virtual void accumulator(unsigned index, mlir::Value scaled) = 0;
   /// A constant, at compile time.

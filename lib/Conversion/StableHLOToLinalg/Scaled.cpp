@@ -71,28 +71,49 @@ struct Rescale : OpConversionPattern<RescaleOp> {
       delta = tensor::ExtractOp::create(rewriter, loc, delta, ValueRange());
     }
     auto factors = RescaleFactorsOp::create(rewriter, loc, wide, delta);
+    auto body = [&](OpBuilder &b, Location nested,
+                    ValueRange elements) -> Value {
+      Value value = elements[0];
+      if (isSmall) {
+        value = CastOp::create(b, nested, wide, value);
+      }
+      for (Value factor : elements.drop_front()) {
+        value = arith::MulFOp::create(b, nested, value, factor);
+      }
+      return isSmall ? CastOp::create(b, nested, element, value).getResult()
+                     : value;
+    };
+    if (op->hasAttr(RescaleOp::kInPlace)) {
+      rewriter.replaceOp(op, inPlace(rewriter, loc, type, adaptor.getData(),
+                                     factors.getResults(), body));
+      return success();
+    }
     SmallVector<Value> operands = {adaptor.getData()};
     for (Value factor : factors.getResults()) {
       operands.push_back(tensor::FromElementsOp::create(
           rewriter, loc, RankedTensorType::get({}, wide), factor));
     }
-    rewriter.replaceOp(
-        op,
-        elementwise(
-            rewriter, loc, type, operands,
-            [&](OpBuilder &b, Location nested, ValueRange elements) -> Value {
-              Value value = elements[0];
-              if (isSmall) {
-                value = CastOp::create(b, nested, wide, value);
-              }
-              for (Value factor : elements.drop_front()) {
-                value = arith::MulFOp::create(b, nested, value, factor);
-              }
-              return isSmall
-                         ? CastOp::create(b, nested, element, value).getResult()
-                         : value;
-            }));
+    rewriter.replaceOp(op, elementwise(rewriter, loc, type, operands, body));
     return success();
+  }
+
+  /// The data is the destination: bufferization copies it only if somebody
+  /// still reads it.
+  static Value inPlace(OpBuilder &builder, Location loc, RankedTensorType type,
+                       Value data, ValueRange factors, ScalarBody body) {
+    SmallVector<AffineMap> maps = {
+        builder.getMultiDimIdentityMap(type.getRank())};
+    SmallVector<utils::IteratorType> iterators(type.getRank(),
+                                               utils::IteratorType::parallel);
+    return linalg::GenericOp::create(
+               builder, loc, TypeRange(type), ValueRange(), ValueRange(data),
+               maps, iterators,
+               [&](OpBuilder &b, Location nested, ValueRange elements) {
+                 SmallVector<Value> values = {elements[0]};
+                 llvm::append_range(values, factors);
+                 linalg::YieldOp::create(b, nested, body(b, nested, values));
+               })
+        .getResult(0);
   }
 };
 

@@ -36,12 +36,29 @@ Value scaledForm(OpBuilder &b, ConvolutionOp op, Value lhs, Value rhs) {
       op.getFeatureGroupCountAttr(), op.getBatchGroupCountAttr());
 }
 
+SmallVector<int64_t> contractedDimensions(DotGeneralOp op, unsigned index) {
+  DotDimensionNumbersAttr numbers = op.getDotDimensionNumbers();
+  return SmallVector<int64_t>(index == 0
+                                  ? numbers.getLhsContractingDimensions()
+                                  : numbers.getRhsContractingDimensions());
+}
+
+SmallVector<int64_t> contractedDimensions(ConvolutionOp op, unsigned index) {
+  ConvDimensionNumbersAttr numbers = op.getDimensionNumbers();
+  return {index == 0 ? numbers.getInputFeatureDimension()
+                     : numbers.getKernelInputFeatureDimension()};
+}
+
 /// stablehlo knows nothing of scaled tensors.
 template <typename Op>
 struct Contraction
     : ContractionOpInterface::ExternalModel<Contraction<Op>, Op> {
   Value getLhs(Operation *op) const { return cast<Op>(op).getLhs(); }
   Value getRhs(Operation *op) const { return cast<Op>(op).getRhs(); }
+  SmallVector<int64_t> getContractedDimensions(Operation *op,
+                                               unsigned index) const {
+    return contractedDimensions(cast<Op>(op), index);
+  }
   Value createScaled(Operation *op, OpBuilder &b, Value lhs, Value rhs) const {
     Value product = scaledForm(b, cast<Op>(op), lhs, rhs);
     // What the user said about the contraction (steelyard.roles) is for the

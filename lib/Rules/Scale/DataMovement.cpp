@@ -2,6 +2,8 @@
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "steelyard/Dialect/Scaled/IR/Scaled.h"
+
 #include "Families.h"
 
 using namespace mlir;
@@ -80,9 +82,59 @@ LogicalResult join(Operation *op, ScaleRewriter &rw) {
   return success();
 }
 
+/// The operand is what a loop carries.
+bool isCarried(Value value) {
+  auto argument = dyn_cast<BlockArgument>(value);
+  return argument && isa<WhileOp>(argument.getOwner()->getParentOp());
+}
+
+/// The operand's elements in storage, at an exponent that only grows: where the
+/// update has a larger one they are moved to it, else left as they are. So a
+/// scan that stacks its results touches what it has stacked a few times, not in
+/// each trip.
+LogicalResult updateInLoop(Operation *op, ScaleRewriter &rw) {
+  OpBuilder &b = rw.builder();
+  Location loc = rw.location();
+  Value stack = rw.storage(0), before = rw.exponent(0);
+  ScaledOperand slice = rw.operand(1);
+  Value e = rw.max(before, slice.exponent);
+  auto pred = RankedTensorType::get({}, b.getI1Type());
+  Value grows = CompareOp::create(
+      b, loc, pred, e, before, ComparisonDirection::NE, ComparisonTypeAttr());
+  auto raised = IfOp::create(b, loc, stack.getType(), grows);
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.createBlock(&raised.getTrueBranch());
+    Value delta =
+        scaled::ExponentDeltaOp::create(b, loc, e.getType(), before, e);
+    auto moved =
+        scaled::RescaleOp::create(b, loc, stack.getType(), stack, delta);
+    moved->setDiscardableAttr(scaled::RescaleOp::kInPlace, b.getUnitAttr());
+    ReturnOp::create(b, loc, moved.getResult());
+    b.createBlock(&raised.getFalseBranch());
+    ReturnOp::create(b, loc, stack);
+  }
+  auto type = cast<RankedTensorType>(slice.data.getType())
+                  .clone(getElementTypeOrSelf(stack));
+  SmallVector<Value> operands = {
+      raised.getResult(0),
+      scaled::CastOp::create(b, loc, type,
+                             rw.move(slice.data, slice.exponent, e))};
+  for (unsigned index = 2; index < op->getNumOperands(); ++index) {
+    operands.push_back(rw.plain(index));
+  }
+  rw.stored(0, again(op, rw, operands), e);
+  return success();
+}
+
 constexpr char kUpdate[] =
-    "from amax of the result, both operands' data moved to one exponent";
+    "from amax of the result, both operands' data moved to one exponent; of "
+    "what "
+    "a loop carries: the maximum, its data moved only where that grows";
 LogicalResult update(Operation *op, ScaleRewriter &rw) {
+  if (isCarried(op->getOperand(0))) {
+    return updateInLoop(op, rw);
+  }
   return chooseBetween(rw, rw.operand(0), rw.operand(1), [&](Value x, Value y) {
     SmallVector<Value> operands = {x, y};
     for (unsigned index = 2; index < op->getNumOperands(); ++index) {

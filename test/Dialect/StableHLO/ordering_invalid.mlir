@@ -289,7 +289,7 @@ func.func @c23_results(%x: tensor<4x6xf32>, %i: tensor<3x1xi32>, %u: tensor<3x6x
 // -----
 
 func.func @c23_types(%x: tensor<4x6xf32>, %i: tensor<3x1xi32>, %u: tensor<3x6xf32>) {
-  // expected-error@+1 {{argument 1 of the computation should be 'tensor<f32>', got 'tensor<f64>'}}
+  // expected-error@+1 {{the computation's argument 1 should be 'tensor<f32>', got 'tensor<f64>'}}
   %0 = "stablehlo.scatter"(%x, %i, %u) <{scatter_dimension_numbers = #stablehlo.scatter<update_window_dims = [1], inserted_window_dims = [0], scatter_dims_to_operand_dims = [0], index_vector_dim = 1>}> ({
   ^bb0(%a: tensor<f32>, %b: tensor<f64>):
     stablehlo.return %a : tensor<f32>
@@ -385,7 +385,7 @@ func.func @sort_c5(%x: tensor<4x3xf32>) {
 // -----
 
 func.func @sort_c5_result(%x: tensor<4x3xf32>) {
-  // expected-error@+1 {{result 0 of the computation should be 'tensor<i1>', got 'tensor<f32>'}}
+  // expected-error@+1 {{the computation's result 0 should be 'tensor<i1>', got 'tensor<f32>'}}
   %0 = "stablehlo.sort"(%x) <{dimension = 0 : i64}> ({
   ^bb0(%a: tensor<f32>, %b: tensor<f32>):
     stablehlo.return %a : tensor<f32>
@@ -396,7 +396,7 @@ func.func @sort_c5_result(%x: tensor<4x3xf32>) {
 // -----
 
 func.func @sort_c5_types(%x: tensor<4x3xf32>) {
-  // expected-error@+1 {{argument 0 of the computation should be 'tensor<f32>', got 'tensor<f64>'}}
+  // expected-error@+1 {{the computation's argument 0 should be 'tensor<f32>', got 'tensor<f64>'}}
   %0 = "stablehlo.sort"(%x) <{dimension = 0 : i64}> ({
   ^bb0(%a: tensor<f64>, %b: tensor<f64>):
     %1 = stablehlo.compare LT, %a, %b : (tensor<f64>, tensor<f64>) -> tensor<i1>

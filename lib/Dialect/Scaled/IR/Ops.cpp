@@ -295,6 +295,11 @@ LogicalResult DotGeneralOp::verify() {
                                  Float32Type::get(getContext())));
 }
 
+SmallVector<int64_t> DotGeneralOp::getContractedDimensions(unsigned index) {
+  return SmallVector<int64_t>(index == 0 ? getLhsContracting()
+                                         : getRhsContracting());
+}
+
 Value DotGeneralOp::createScaled(OpBuilder &builder, Value lhs, Value rhs) {
   auto created = DotGeneralOp::create(
       builder, getLoc(), getType(), lhs, rhs, getLhsBatchingAttr(),
@@ -310,6 +315,12 @@ LogicalResult ConvolutionOp::verify() {
                  getRhs().getType().getDataType(), getDimensionNumbers(),
                  getWindowAttributes(), getFeatureGroupCount(),
                  getBatchGroupCount(), Float32Type::get(getContext())));
+}
+
+SmallVector<int64_t> ConvolutionOp::getContractedDimensions(unsigned index) {
+  stablehlo::ConvDimensionNumbersAttr numbers = getDimensionNumbers();
+  return {index == 0 ? numbers.getInputFeatureDimension()
+                     : numbers.getKernelInputFeatureDimension()};
 }
 
 Value ConvolutionOp::createScaled(OpBuilder &builder, Value lhs, Value rhs) {

@@ -238,6 +238,10 @@ Value ScalifyRewriter::carried(unsigned index) {
   return known.scaled ? keep(known, StateRounding()) : known.plain;
 }
 
+void ScalifyRewriter::stored(unsigned index, Value storage, Value exponent) {
+  set(index, afterBoundary(pack(storage, exponent)));
+}
+
 void ScalifyRewriter::carriedResult(unsigned index, Value value) {
   set(index, afterBoundary(value));
 }

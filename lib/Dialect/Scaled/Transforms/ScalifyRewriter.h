@@ -61,6 +61,8 @@ public:
              AmaxRange range) override;
   void moved(unsigned index, mlir::Value storage, unsigned from,
              bool isUniform) override;
+  void stored(unsigned index, mlir::Value storage,
+              mlir::Value exponent) override;
   void accumulator(unsigned index, mlir::Value scaled) override;
   void constantResult(unsigned index, mlir::DenseElementsAttr value) override;
   void plainResult(unsigned index, mlir::Value value) override;

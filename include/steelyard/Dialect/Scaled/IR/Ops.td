@@ -145,11 +145,15 @@ def Scaled_RescaleOp : Scaled_Op<"rescale", [Pure, AllTypesMatch<["data", "resul
     ```mlir
     %y = scaled.rescale %x, %delta : tensor<4x8xf32>, tensor<i32>
     ```
+    With the attribute `scaled.in_place` the CPU writes the result over the data where nothing reads these any more.
   }];
   let arguments = (ins Scaled_FloatLike:$data, Scaled_Exponent:$delta);
   let results = (outs Scaled_FloatLike:$result);
   let assemblyFormat = "$data `,` $delta attr-dict `:` type($data) `,` type($delta)";
   let hasFolder = 1;
+  let extraClassDeclaration = [{
+    static constexpr ::llvm::StringLiteral kInPlace = "scaled.in_place";
+  }];
 }
 
 def Scaled_RescaleFactorsOp : Scaled_Op<"rescale_factors", [Pure, AllTypesMatch<["first", "second", "third"]>]> {
@@ -266,6 +270,7 @@ class Scaled_ContractionOp<string mnemonic> : Scaled_Op<mnemonic, [Pure, Contrac
   let results = (outs Scaled_TensorType:$result);
   let extraClassDeclaration = [{
     ::mlir::Value createScaled(::mlir::OpBuilder &builder, ::mlir::Value lhs, ::mlir::Value rhs);
+    ::llvm::SmallVector<int64_t> getContractedDimensions(unsigned index);
   }];
   let hasVerifier = 1;
 }
@@ -321,6 +326,7 @@ def Scaled_ConvolutionOp : Scaled_ContractionOp<"convolution"> {
   }];
   let extraClassDeclaration = [{
     ::mlir::Value createScaled(::mlir::OpBuilder &builder, ::mlir::Value lhs, ::mlir::Value rhs);
+    ::llvm::SmallVector<int64_t> getContractedDimensions(unsigned index);
     ::mlir::stablehlo::WindowAttributes getWindowAttributes() {
       return {getWindowStrides(), getPadding(), getLhsDilation(), getRhsDilation(), getWindowReversal()};
     }

@@ -108,12 +108,6 @@ LogicalResult verifyComputation(Operation *op, Region &region,
 /// are all accumulators, then all elements.
 LogicalResult verifyReducer(Operation *op, Region &region, TypeRange tensors);
 
-/// The computation of `op` on elements: its block takes `arguments` and returns
-/// `results`, tensors of rank 0 of these element types.
-LogicalResult verifyComputation(Operation *op, Region &computation,
-                                ArrayRef<Type> arguments,
-                                ArrayRef<Type> results);
-
 /// An element of type `from` may be converted to `to` before it is computed
 /// with: the same kind, no narrower.
 bool isPromotable(Type from, Type to);
