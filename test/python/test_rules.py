@@ -150,7 +150,8 @@ def argument(better: str, init: str, oracle: Callable[..., Any], values: bool) -
 %n = stablehlo.iota dim = 0 : tensor<8xi32>
 %i = stablehlo.constant dense<{init}> : tensor<f32>
 %j = stablehlo.constant dense<0> : tensor<i32>
-%v:2 = stablehlo.reduce(%a init: %i), (%n init: %j) across dimensions = [0] : (X, tensor<8xi32>, tensor<f32>, tensor<i32>) -> (tensor<f32>, tensor<i32>)
+%v:2 = stablehlo.reduce(%a init: %i), (%n init: %j) across dimensions = [0]
+ : (X, tensor<8xi32>, tensor<f32>, tensor<i32>) -> (tensor<f32>, tensor<i32>)
  reducer(%x: tensor<f32>, %y: tensor<f32>) (%k: tensor<i32>, %l: tensor<i32>) {{
   %2 = stablehlo.compare {better}, %x, %y, FLOAT : (tensor<f32>, tensor<f32>) -> tensor<i1>
   %3 = stablehlo.compare NE, %x, %x, FLOAT : (tensor<f32>, tensor<f32>) -> tensor<i1>
@@ -176,7 +177,8 @@ def first_nan_or(best: Callable[..., Any]) -> Callable[..., Any]:
 SELECT_AND_SCATTER = """
 %i = stablehlo.constant dense<INIT> : tensor<f32>
 %u = stablehlo.slice %b [0:4] : (X) -> tensor<4xf32>
-%r = "stablehlo.select_and_scatter"(%a, %u, %i) <{window_dimensions = array<i64: 3>, window_strides = array<i64: 2>, padding = dense<[[0, 1]]> : tensor<1x2xi64>}> ({
+%r = "stablehlo.select_and_scatter"(%a, %u, %i) <{window_dimensions = array<i64: 3>, window_strides = array<i64: 2>,
+  padding = dense<[[0, 1]]> : tensor<1x2xi64>}> ({
 ^bb0(%x: tensor<f32>, %y: tensor<f32>):
   %c = stablehlo.compare GE, %x, %y, FLOAT : (tensor<f32>, tensor<f32>) -> tensor<i1>
   stablehlo.return %c : tensor<i1>
@@ -201,7 +203,9 @@ def select_and_scatter(a: Array, b: Array, init: float) -> Array:
 CONVOLUTION = """
 %m = stablehlo.reshape %a : (X) -> tensor<1x4x2xf32>
 %n = stablehlo.reshape %b : (X) -> tensor<2x2x2xf32>
-%r = stablehlo.convolution(%m, %n) dim_numbers = [b, 0, f]x[0, i, o]->[b, 0, f], window = {pad = [[1, 0]], reverse = [REV]} {batch_group_count = 1 : i64, feature_group_count = 1 : i64} : (tensor<1x4x2xf32>, tensor<2x2x2xf32>) -> tensor<1x4x2xf32>
+%r = stablehlo.convolution(%m, %n) dim_numbers = [b, 0, f]x[0, i, o]->[b, 0, f],
+  window = {pad = [[1, 0]], reverse = [REV]} {batch_group_count = 1 : i64, feature_group_count = 1 : i64}
+  : (tensor<1x4x2xf32>, tensor<2x2x2xf32>) -> tensor<1x4x2xf32>
 """
 
 
@@ -493,9 +497,7 @@ RULES: dict[str, list[Rule]] = {
         windows("stablehlo.maximum", "0xFF800000", lambda w, i: w.max(), N, 1, N - 1, 0),
     ],
     "stablehlo.select_and_scatter": [
-        Rule(
-            x(SELECT_AND_SCATTER.replace("INIT", str(init))), functools.partial(select_and_scatter, init=init), 2
-        )
+        Rule(x(SELECT_AND_SCATTER.replace("INIT", str(init))), functools.partial(select_and_scatter, init=init), 2)
         for init in (0.0, 1.5)
     ],
     "stablehlo.convolution": [

@@ -196,8 +196,11 @@ def through(dtype: Any) -> Callable[..., Any]:
 NHWC = ("NHWC", "HWIO", "NHWC")
 
 
+SAME = {"window_strides": (1, 1), "padding": "SAME", "dimension_numbers": NHWC}
+
+
 def convolution(x: Any, w: Any, **options: Any) -> Any:
-    return lax.conv_general_dilated(x, w, **{"window_strides": (1, 1), "padding": "SAME", "dimension_numbers": NHWC, **options})
+    return lax.conv_general_dilated(x, w, **{**SAME, **options})
 
 
 def gradients(**options: Any) -> Callable[..., Any]:

@@ -1,0 +1,52 @@
+// RUN: steelyard-opt %s -convert-stablehlo-to-linalg -canonicalize -cse | FileCheck %s
+
+// CHECK: #[[$READ:.*]] = affine_map<(d0, d1, d2) -> (d0, d1 * 2 + d2)>
+// CHECK-LABEL: func.func @windows
+// CHECK: linalg.generic {indexing_maps = [#[[$READ]], #{{.*}}, #{{.*}}], iterator_types = ["parallel", "parallel", "reduction"]}
+// CHECK: arith.maximumf
+func.func @windows(%x: tensor<4x8xf32>, %i: tensor<f32>) -> tensor<4x3xf32> {
+  %0 = "stablehlo.reduce_window"(%x, %i) <{window_dimensions = array<i64: 1, 3>, window_strides = array<i64: 1, 2>}> ({
+  ^bb0(%a: tensor<f32>, %b: tensor<f32>):
+    %1 = stablehlo.maximum %a, %b : tensor<f32>
+    stablehlo.return %1 : tensor<f32>
+  }) : (tensor<4x8xf32>, tensor<f32>) -> tensor<4x3xf32>
+  return %0 : tensor<4x3xf32>
+}
+
+// Prefixes: as many additions as elements, with float32 between them.
+// CHECK-LABEL: func.func @prefixes
+// CHECK: tensor.empty() : tensor<4x8xf32>
+// CHECK: scf.for
+// CHECK: scf.for
+// CHECK: arith.addf {{.*}} : f32
+// CHECK: linalg.generic
+// CHECK: arith.truncf
+// CHECK-NOT: scf.for
+func.func @prefixes(%x: tensor<4x8xf16>) -> tensor<4x8xf16> {
+  %i = stablehlo.constant dense<0.0> : tensor<f16>
+  %0 = "stablehlo.reduce_window"(%x, %i) <{padding = dense<[[0, 0], [7, 0]]> : tensor<2x2xi64>, window_dimensions = array<i64: 1, 8>}> ({
+  ^bb0(%a: tensor<f16>, %b: tensor<f16>):
+    %1 = stablehlo.add %a, %b : tensor<f16>
+    stablehlo.return %1 : tensor<f16>
+  }) : (tensor<4x8xf16>, tensor<f16>) -> tensor<4x8xf16>
+  return %0 : tensor<4x8xf16>
+}
+
+// CHECK-LABEL: func.func @select_and_scatter
+// CHECK: scf.for
+// CHECK: scf.for
+// CHECK: arith.cmpf oge
+// CHECK: arith.addf
+// CHECK: tensor.insert
+func.func @select_and_scatter(%x: tensor<8xf32>, %s: tensor<4xf32>, %i: tensor<f32>) -> tensor<8xf32> {
+  %0 = "stablehlo.select_and_scatter"(%x, %s, %i) <{window_dimensions = array<i64: 2>, window_strides = array<i64: 2>}> ({
+  ^bb0(%a: tensor<f32>, %b: tensor<f32>):
+    %1 = stablehlo.compare GE, %a, %b : (tensor<f32>, tensor<f32>) -> tensor<i1>
+    stablehlo.return %1 : tensor<i1>
+  }, {
+  ^bb0(%a: tensor<f32>, %b: tensor<f32>):
+    %1 = stablehlo.add %a, %b : tensor<f32>
+    stablehlo.return %1 : tensor<f32>
+  }) : (tensor<8xf32>, tensor<4xf32>, tensor<f32>) -> tensor<8xf32>
+  return %0 : tensor<8xf32>
+}
