@@ -82,6 +82,34 @@ std::string print(Location location) {
                      text.size() - (text.starts_with("loc(") ? 5 : 0));
 }
 
+/// MLIR's words for what this compiler does not know, in ours.
+std::string inPlainWords(std::string message) {
+  StringRef text = message, name;
+  auto take = [](StringRef &text, StringRef before, StringRef after) {
+    if (!text.consume_front(before)) {
+      return StringRef();
+    }
+    auto [found, rest] = text.split(after);
+    text = rest;
+    return found;
+  };
+  if (name = take(text, "custom op '", "' is unknown"); !name.empty()) {
+    return ("operation '" + name + "' is not supported yet").str();
+  }
+  text = message;
+  if (name = take(text, "unregistered operation '", "' found"); !name.empty()) {
+    return ("operation '" + name + "' is not supported yet").str();
+  }
+  text = message;
+  if (name = take(text, "unknown attribute `", "` in dialect `");
+      !name.empty()) {
+    return ("attribute '#" + text.split('`').first + "." + name +
+            "' is not supported yet")
+        .str();
+  }
+  return message;
+}
+
 /// Hands diagnostics on and keeps them, the errors as text.
 class Diagnostics {
 public:
@@ -114,7 +142,7 @@ private:
       }
       llvm_unreachable("all severities are handled");
     }();
-    steelyard::Diagnostic out{severity, diagnostic.str(),
+    steelyard::Diagnostic out{severity, inPlainWords(diagnostic.str()),
                               print(diagnostic.getLocation())};
     if (severity == Severity::Error) {
       errors += (errors.empty() ? "" : "\n") +

@@ -23,10 +23,27 @@ namespace steelyard {
 STEELYARD_ANNOTATIONS(MhloAnnotations, "mhlo")
 STEELYARD_ANNOTATIONS(JaxAnnotations, "jax")
 STEELYARD_ANNOTATIONS(TfAnnotations, "tf")
-STEELYARD_ANNOTATIONS(SdyAnnotations, "sdy")
 STEELYARD_ANNOTATIONS(SteelyardAnnotations, "steelyard")
 
 #undef STEELYARD_ANNOTATIONS
+
+/// Shardy's attributes, meshes and constraints, which say on which devices
+/// arrays lie. Read as they are printed, kept as opaque text, written in the
+/// generic form; -normalise drops them.
+class SdyAnnotations : public mlir::Dialect {
+public:
+  explicit SdyAnnotations(mlir::MLIRContext *context)
+      : Dialect(getDialectNamespace(), context,
+                mlir::TypeID::get<SdyAnnotations>()) {
+    allowUnknownOperations();
+  }
+  static constexpr llvm::StringLiteral getDialectNamespace() { return "sdy"; }
+
+  mlir::Attribute parseAttribute(mlir::DialectAsmParser &parser,
+                                 mlir::Type type) const override;
+  std::optional<ParseOpHook>
+  getParseOperationHook(llvm::StringRef name) const override;
+};
 
 } // namespace steelyard
 

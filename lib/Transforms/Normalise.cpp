@@ -34,6 +34,7 @@ struct Normalise : steelyard::impl::NormaliseBase<Normalise> {
     if (failed(verifyInput(module))) {
       return signalPassFailure();
     }
+    dropAnnotations(module);
     callDecompositions(module);
     if (failed(verifyNoRecursion(module))) {
       return signalPassFailure();
@@ -44,7 +45,6 @@ struct Normalise : steelyard::impl::NormaliseBase<Normalise> {
     if (failed(runPipeline(inliner, module))) {
       return signalPassFailure();
     }
-    dropAnnotations(module);
     if (failed(raiseChecks(module)) ||
         failed(steelyard::expandExactly(module))) {
       return signalPassFailure();
@@ -101,10 +101,42 @@ struct Normalise : steelyard::impl::NormaliseBase<Normalise> {
     return success();
   }
 
+  /// Shardy's meshes and constraints; its other operations compute.
+  static bool isSharding(Operation *op) {
+    StringRef name = op->getName().getStringRef();
+    return name == "sdy.mesh" || name == "sdy.sharding_constraint";
+  }
+
+  static LogicalResult verifySharding(Operation *op) {
+    if (!llvm::equal(op->getOperandTypes(), op->getResultTypes())) {
+      return op->emitError("a sharding gives the values that it takes");
+    }
+    if (!op->hasAttr("mesh")) {
+      return success();
+    }
+    std::string mesh;
+    llvm::raw_string_ostream(mesh) << op->getAttr("mesh");
+    StringRef rest = mesh; // mesh<["x"=1, "y"=1], device_ids=[0]>
+    while (!rest.empty()) {
+      StringRef size = rest.split('=').second;
+      uint64_t count = 1;
+      if (!size.consumeInteger(10, count) && count != 1) {
+        return op->emitError("a mesh of several devices; the function is "
+                             "compiled for one: export it without shardings");
+      }
+      rest = size;
+    }
+    return success();
+  }
+
   static LogicalResult verifyInput(ModuleOp module) {
     WalkResult result = module.walk([](Operation *op) {
       if (failed(verifyTypes(op))) {
         return WalkResult::interrupt();
+      }
+      if (isSharding(op)) {
+        return failed(verifySharding(op)) ? WalkResult::interrupt()
+                                          : WalkResult::advance();
       }
       if (!isa<BuiltinDialect, func::FuncDialect, stablehlo::StableHLODialect,
                chlo::CHLODialect, check::CheckDialect, scaled::ScaledDialect>(
@@ -114,13 +146,6 @@ struct Normalise : steelyard::impl::NormaliseBase<Normalise> {
             << "' is not an operation of stablehlo, chlo, scaled, check "
                "or func";
         return WalkResult::interrupt();
-      }
-      if (auto custom = dyn_cast<stablehlo::CustomCallOp>(op)) {
-        StringRef target = custom.getCallTargetName();
-        if (target != "Sharding" && !target.starts_with("check.")) {
-          op->emitError() << "custom call @" << target << " is not known";
-          return WalkResult::interrupt();
-        }
       }
       return WalkResult::advance();
     });
@@ -132,6 +157,11 @@ struct Normalise : steelyard::impl::NormaliseBase<Normalise> {
   static LogicalResult raiseChecks(ModuleOp module) {
     WalkResult result = module.walk([](stablehlo::CustomCallOp call) {
       StringRef target = call.getCallTargetName();
+      if (!target.starts_with("check.")) {
+        call.emitError() << "custom call @" << target
+                         << " is not supported yet";
+        return WalkResult::interrupt();
+      }
       if (target != "check.expect_eq" && target != "check.expect_close" &&
           target != "check.expect_almost_eq") {
         call.emitError() << "custom call @" << target
@@ -214,7 +244,8 @@ struct Normalise : steelyard::impl::NormaliseBase<Normalise> {
   static void dropAnnotations(ModuleOp module) {
     module.walk([](Operation *op) {
       auto custom = dyn_cast<stablehlo::CustomCallOp>(op);
-      bool annotation = isa<stablehlo::OptimizationBarrierOp>(op) ||
+      bool annotation = isSharding(op) ||
+                        isa<stablehlo::OptimizationBarrierOp>(op) ||
                         (custom && custom.getCallTargetName() == "Sharding" &&
                          op->getNumOperands() == 1 && op->getNumResults() == 1);
       if (annotation) {

@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import re
 from typing import TYPE_CHECKING, Any
+
+from steelyard._locations import source_line
 
 if TYPE_CHECKING:
     from steelyard._jit import CompiledFunction
@@ -35,16 +35,6 @@ class Remark:
 
     def __str__(self) -> str:
         return f"{self.source or self.location or '?'}: {self.message}"
-
-
-def source_line(location: str) -> str:
-    """The innermost ``file.py:line`` of a location as MLIR prints it that is not Steelyard's own; "" if there is none."""
-    own = os.path.dirname(__file__) + os.sep
-    frames: list[tuple[str, str]] = re.findall(r'"([^"]+\.py)":(\d+)', location)
-    for file, line in frames:
-        if not file.startswith(own):
-            return f"{file}:{line}"
-    return ":".join(frames[0]) if frames else ""
 
 
 def explain(function: CompiledFunction, *args: Any, **kwargs: Any) -> list[Remark]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
-import re
 import threading
 import warnings
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -16,10 +15,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax._src import config as _config  # its switches for one thread are not public
 from numpy.typing import NDArray
 
 from steelyard._errors import CompileError, SteelyardError
-from steelyard._explain import Remark, source_line
+from steelyard._explain import Remark
+from steelyard._locations import with_source_line
 from steelyard._runtime import DTYPES, ELEMENT_TYPES, Function, compile_module
 from steelyard._schemes import Scalify, Scheme
 from steelyard._state import NegativeRoot, RecipeState, ScaledArray, pack
@@ -75,33 +76,6 @@ def _at_argument(error: Exception, arguments: Any) -> Exception:
         except (SteelyardError, TypeError) as raised:
             return type(raised)(f"argument {jax.tree_util.keystr(path)} {raised}")
     return error
-
-
-_DEEPEST_LOCATION = 32
-
-
-def _with_source_line(message: str, text: str, name: str) -> str:
-    """An error that names a line of the module's text names the line of Python that JAX recorded there."""
-    return "\n".join(_line_with_source(line, text, name) for line in message.split("\n"))
-
-
-def _line_with_source(message: str, text: str, name: str) -> str:
-    location, separator, what = message.partition(": error: ")
-    if separator and (source := source_line(location)):
-        return f"{source}: error: {what}"
-    found = re.search(rf'"{re.escape(name)}":(\d+):\d+', message)
-    lines = text.splitlines()
-    if not found or not 0 < int(found[1]) <= len(lines):
-        return message
-    alias_of_line = re.search(r"loc\((#loc\d*)\)\s*$", lines[int(found[1]) - 1])
-    known = dict(re.findall(r"^(#loc\d*) = loc\((.*)\)$", text, re.MULTILINE))
-    recorded = alias_of_line[1] if alias_of_line else ""
-    for _ in range(_DEEPEST_LOCATION):  # text that is not valid may name itself
-        recorded, count = re.subn(r"#loc\d*", lambda alias: known.get(alias[0], "?"), recorded)
-        if count == 0 or source_line(recorded):
-            break
-    source = source_line(recorded)
-    return f"{source}: {message}" if source else message
 
 
 def _tracing_options() -> tuple[Hashable, ...]:
@@ -177,7 +151,7 @@ class _Compiled:
             executable = compile_module(module, scheme.pipeline() if scheme else "", keep, name)
         except CompileError as error:
             text = module if isinstance(module, str) else ""
-            raise CompileError(_with_source_line(str(error), text, name)) from None
+            raise CompileError(with_source_line(str(error), text, name)) from None
         names = [f.name for f in executable.functions]
         if function not in names:
             raise CompileError(f"the module has no public function {function!r}; it has {', '.join(names) or 'none'}")
@@ -310,7 +284,8 @@ class CompiledFunction:
             rest = iter(positional)
             filled = [args[index] if index in static else next(rest) for index in range(count)]
             named |= {name: arg for name, arg in kwargs.items() if name in self._static_argnames}
-            lowered = self._jitted.lower(*filled, **named)
+            with _config.use_shardy_partitioner(False):  # GSPMD's annotations are attributes
+                lowered = self._jitted.lower(*filled, **named)
             compiled = _Compiled(lowered.as_text(debug_info=True), self._scheme, lowered.out_tree)
             with self._lock:
                 self._compiled[key] = compiled

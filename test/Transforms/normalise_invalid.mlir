@@ -36,7 +36,7 @@ func.func @other(%x: f32) -> f32 {
 // -----
 
 func.func @custom(%x: tensor<f32>) -> tensor<f32> {
-  // expected-error@+1 {{custom call @lapack_spotrf_ffi is not known}}
+  // expected-error@+1 {{custom call @lapack_spotrf_ffi is not supported yet}}
   %0 = stablehlo.custom_call @lapack_spotrf_ffi(%x) : (tensor<f32>) -> tensor<f32>
   return %0 : tensor<f32>
 }
@@ -95,4 +95,34 @@ func.func @complex(%x: tensor<2xcomplex<f32>>) {
   // expected-error@+1 {{'tensor<2xcomplex<f32>>' has complex elements; they are not supported}}
   %0 = stablehlo.add %x, %x : tensor<2xcomplex<f32>>
   return
+}
+
+// -----
+
+// expected-error@+1 {{a mesh of several devices; the function is compiled for one: export it without shardings}}
+sdy.mesh @mesh = <["x"=1, "y"=2]>
+func.func @main() { return }
+
+// -----
+
+func.func @main(%x: tensor<4xf32>, %y: tensor<4xf32>) -> tensor<4xf32> {
+  // expected-error@+1 {{a sharding gives the values that it takes}}
+  %0 = "sdy.sharding_constraint"(%x, %y) {sharding = #sdy.sharding<@mesh, [{}]>} : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+// -----
+
+func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+  // expected-error@+1 {{'sdy.reshard' is not an operation of stablehlo, chlo, scaled, check or func}}
+  %0 = "sdy.reshard"(%x) {sharding = #sdy.sharding<@mesh, [{}]>} : (tensor<4xf32>) -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
+// -----
+
+func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+  // expected-error@+1 {{expected ']' at the end of a sharding}}
+  %0 = sdy.sharding_constraint %x <@mesh, [{}> : tensor<4xf32>
+  return %0 : tensor<4xf32>
 }

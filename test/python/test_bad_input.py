@@ -7,6 +7,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -48,16 +49,65 @@ def run(*command: str | os.PathLike[str], **environment: str) -> subprocess.Comp
         (lambda x: jax.lax.exp(x, accuracy=jax.lax.AccuracyMode.HIGHEST), "result_accuracy"),
         (lambda x: jnp.fft.fft(x).real, "stablehlo.real"),
         (lambda x: jax.lax.sort(x), "sort"),
-        (lambda x: jnp.linalg.cholesky(jnp.outer(x, x)), "output_operand_alias"),
+        (lambda x: jnp.linalg.cholesky(jnp.outer(x, x)), "lapack_spotrf_ffi"),
+        (lambda x: jnp.linalg.inv(jnp.outer(x, x)), ""),
+        (lambda x: jax.debug.print("{}", x) or x, "xla_ffi_python_cpu_callback"),
+        (lambda x: jax.lax.cond(x[0] > 0, lambda v: jnp.fft.fft(v).real, lambda v: v, x), "stablehlo.real"),
+        (jnp.linalg.eigvalsh, ""),
     ],
-    ids=["scatter", "top_k", "result_accuracy", "fft", "sort", "custom_call"],
-)
+    ids=[
+        "scatter", "top_k", "result_accuracy", "fft", "sort", "custom_call", "inv", "print", "in a branch",
+        "without a lambda",
+    ],
+)  # fmt: skip
 def test_an_operation_that_is_not_supported(
     function: Callable[..., Any], name: str, scheme: steelyard.Scheme | None
 ) -> None:
-    """The error names the operation and a line of a Python file or of the module."""
-    with pytest.raises(steelyard.CompileError, match=rf"(?s)(\.py:\d+|\"module\":\d+).*({name})"):
-        steelyard.jit(function, scheme=scheme)(X)
+    """The error names the operation and the line here that asks for it: of the function, or of its call."""
+    x = np.outer(X, X) if function is jnp.linalg.eigvalsh else X
+    with pytest.raises(steelyard.CompileError, match=rf"(?s)^{re.escape(__file__)}:\d+: .*{name}.* is not supported"):
+        steelyard.jit(function, scheme=scheme)(x)
+
+
+REGION = """module @jit_f {
+  func.func public @main(%arg0: tensor<4xf32> loc("x")) -> tensor<4xf32> {
+    %0 = call @inner(%arg0) : (tensor<4xf32>) -> tensor<4xf32> loc(#loc4)
+    return %0 : tensor<4xf32> loc(#loc4)
+  } loc(#loc)
+  func.func private @inner(%arg0: tensor<4xf32> loc(unknown)) -> tensor<4xf32> {
+    %0 = "stablehlo.nothing"(%arg0) <{text = "}) \\" ("}> ({
+    ^bb0(%arg1: tensor<f32> loc(unknown), %arg2: tensor<f32> loc(unknown)):
+      %1 = stablehlo.add %arg1, %arg2 : tensor<f32> loc(#loc2)
+      stablehlo.return %1 : tensor<f32> loc(#loc2)
+    }) : (tensor<4xf32>) -> tensor<4xf32> loc(#loc3)
+    return %0 : tensor<4xf32> loc(#loc)
+  } loc(#loc)
+} loc(#loc)
+#loc = loc(unknown)
+#loc1 = loc("mine.py":20:5 to :9)
+#loc2 = loc("jit(f)/add"("mine.py":11:1))
+#loc3 = loc("jit(f)/nothing"(#loc1))
+#loc4 = loc("mine.py":30:5)
+"""
+WITH_ATTRIBUTE = REGION.replace('<{text = "}) \\" ("}>', "<{alias = #stablehlo.nothing<a = [1]>}>")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (REGION, 20),
+        (REGION.replace("stablehlo.add", "stablehlo.nothing"), 11),
+        (WITH_ATTRIBUTE.replace("loc(#loc3)", "loc(#loc)"), 30),
+        (WITH_ATTRIBUTE, 20),
+        (REGION.replace("tensor<4xf32>) -> tensor<4xf32> loc(#loc3)", "f99) -> f99 loc(#loc3)"), 20),
+        (REGION.replace("@inner(%arg0) :", "@inner(%arg7) :"), 30),
+        (REGION.replace('"mine.py":20:5 to :9', "#loc3"), 30),
+    ],
+    ids=["region", "inside", "caller", "attribute", "type", "operand", "cycle"],
+)
+def test_an_error_of_the_parser_names_the_line_of_python(text: str, line: int) -> None:
+    with pytest.raises(steelyard.CompileError, match=rf"^mine\.py:{line}: .*error: "):
+        steelyard.compile(text)
 
 
 # Modules as text.

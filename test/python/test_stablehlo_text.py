@@ -278,6 +278,7 @@ PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "ordering": (ordering, (X, Y)),
     "scatter": (scatter, (X, Y)),
     "random bits": (random_bits, (np.arange(4, dtype=np.uint32),)),
+    "custom calls": (lambda x: jnp.linalg.cholesky(x @ x.T), (X,)),
     "no arguments": (lambda: jnp.arange(4.0), ()),
     **{
         np.dtype(dtype).name: (through(dtype), (X, W0))
@@ -288,8 +289,8 @@ PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     },
 }  # fmt: skip
 
-# Beyond the interpreter of jaxlib: it does not know chlo, nor these operations.
-NOT_INTERPRETED = {"chlo", "random bits"}
+# Beyond the interpreter of jaxlib: it does not know chlo, nor these operations, nor calls of libraries.
+NOT_INTERPRETED = {"chlo", "random bits", "custom calls"}
 
 
 def lower(name: str, debug: bool) -> str:

@@ -12,6 +12,7 @@
 
 #include "steelyard/Dialect/StableHLO/IR/StableHLO.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 #include "Patterns.h"
@@ -308,9 +309,10 @@ struct Convolution : OpConversionPattern<ConvolutionOp> {
   matchAndRewrite(ConvolutionOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
     auto type = getTypeConverter()->convertType<RankedTensorType>(op.getType());
-    if (type.getNumElements() == 0) {
-      rewriter.replaceOpWithNewOp<tensor::EmptyOp>(op, type.getShape(),
-                                                   type.getElementType());
+    if (isEmpty(op.getLhs().getType()) || isEmpty(op.getRhs().getType())) {
+      // Sums over no products.
+      rewriter.replaceOpWithNewOp<arith::ConstantOp>(
+          op, cast<TypedAttr>(rewriter.getZeroAttr(type)));
       return success();
     }
     rewriter.replaceOp(

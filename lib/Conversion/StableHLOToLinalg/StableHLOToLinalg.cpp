@@ -65,7 +65,9 @@ struct EmptyResults : ConversionPattern {
                   ConversionPatternRewriter &rewriter) const override {
     if (!isa<chlo::CHLODialect, scaled::ScaledDialect,
              stablehlo::StableHLODialect>(op->getDialect()) ||
-        isa<stablehlo::CustomCallOp>(op) || op->getNumResults() == 0 ||
+        isa<stablehlo::CaseOp, stablehlo::CustomCallOp, stablehlo::IfOp,
+            stablehlo::WhileOp>(op) ||
+        op->getNumResults() == 0 ||
         !llvm::all_of(op->getResultTypes(), steelyard::isEmpty)) {
       return failure();
     }

@@ -507,6 +507,27 @@ void RngBitGeneratorOp::getAsmResultNames(OpAsmSetValueNameFn setName) {
   setName(getOutput(), "output");
 }
 
+Attribute OutputOperandAliasAttr::parse(AsmParser &parser, Type) {
+  SmallVector<int64_t> output, operand;
+  int64_t index = 0;
+  if (parseFields(parser,
+                  {{"output_tuple_indices", &output},
+                   {"operand_tuple_indices", &operand}},
+                  {{"operand_index", &index}})) {
+    return {};
+  }
+  return get(parser.getContext(), output, index, operand);
+}
+
+void OutputOperandAliasAttr::print(AsmPrinter &printer) const {
+  printer << "<output_tuple_indices = [";
+  llvm::interleaveComma(getOutputTupleIndices(), printer);
+  printer << "], operand_index = " << getOperandIndex()
+          << ", operand_tuple_indices = [";
+  llvm::interleaveComma(getOperandTupleIndices(), printer);
+  printer << "]>";
+}
+
 //===----------------------------------------------------------------------===//
 // constant, reduce
 //===----------------------------------------------------------------------===//

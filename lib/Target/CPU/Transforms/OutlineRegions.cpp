@@ -350,10 +350,6 @@ struct OutlineRegions
   LogicalResult lower(func::FuncOp function, Operation *op) {
     IRRewriter rewriter(op);
     if (auto copy = dyn_cast<memref::CopyOp>(op)) {
-      if (cast<MemRefType>(copy.getTarget().getType()).getNumElements() == 0) {
-        rewriter.eraseOp(op);
-        return success();
-      }
       if (isDense(copy.getSource()) && isDense(copy.getTarget())) {
         return success(); // memcpy
       }
@@ -369,10 +365,6 @@ struct OutlineRegions
     if (failed(generic)) {
       return op->emitOpError(
           "has no loop form; this is a fault of the compiler");
-    }
-    if (llvm::is_contained(generic->getStaticLoopRanges(), 0)) {
-      rewriter.eraseOp(*generic); // outputs keep what they hold
-      return success();
     }
     linalg::GenericOp nest =
         interchange(collapse(*generic, rewriter), rewriter);

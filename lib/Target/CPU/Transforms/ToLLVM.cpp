@@ -311,7 +311,6 @@ struct ToLLVM : steelyard::cpu::impl::CPUToLLVMBase<ToLLVM> {
       }
     }
 
-    flattenEmptyArguments(module);
     LowerToLLVMOptions options(context);
     options.useBarePtrCallConv = true;
     LLVMTypeConverter converter(context, options);
@@ -352,25 +351,6 @@ struct ToLLVM : steelyard::cpu::impl::CPUToLLVMBase<ToLLVM> {
       dropForeignAttributes(function);
       returnStatus(function);
       defineEntry(function, argumentCount);
-    }
-  }
-
-  /// Nothing reads or writes buffers without elements, and the conversion finds
-  /// no strides in their types.
-  static void flattenEmptyArguments(ModuleOp module) {
-    for (auto function : module.getOps<func::FuncOp>()) {
-      SmallVector<Type> types(function.getArgumentTypes());
-      for (auto [index, type] : llvm::enumerate(types)) {
-        auto buffer = dyn_cast<MemRefType>(type);
-        if (buffer && buffer.getNumElements() == 0) {
-          type = MemRefType::get({0}, buffer.getElementType());
-          if (!function.isExternal()) {
-            function.getArgument(index).setType(type);
-          }
-        }
-      }
-      function.setFunctionType(FunctionType::get(function.getContext(), types,
-                                                 function.getResultTypes()));
     }
   }
 

@@ -102,4 +102,12 @@ def StableHLO_ScatterDimensionNumbers : AttrDef<StableHLO_Dialect, "ScatterDimen
   let hasCustomAssemblyFormat = 1;
 }
 
+def StableHLO_OutputOperandAlias : AttrDef<StableHLO_Dialect, "OutputOperandAlias"> {
+  let mnemonic = "output_operand_alias";
+  let summary = "which result of a custom call may lie where an operand does";
+  let parameters = (ins OptionalArrayRefParameter<"int64_t">:$outputTupleIndices, "int64_t":$operandIndex,
+                        OptionalArrayRefParameter<"int64_t">:$operandTupleIndices);
+  let hasCustomAssemblyFormat = 1;
+}
+
 #endif // STEELYARD_DIALECT_STABLEHLO_IR_ATTRIBUTES
