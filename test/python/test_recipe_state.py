@@ -54,6 +54,34 @@ def test_delayed_scales(history: int, margin: int) -> None:
     assert state["fp8-delayed.1.activation"].tolist() == on_w.history
 
 
+@pytest.mark.parametrize("name", ["fp8-delayed", "fp8-current"])
+@pytest.mark.parametrize("scaled", [False, True], ids=["Recipe", "Scalify"])
+def test_infinities_and_nan_show(name: str, scaled: bool) -> None:
+    """What is finite saturates where the scale is that of earlier calls; what is not finite is seen in the result."""
+    is_delayed = name == "fp8-delayed"
+    recipe = steelyard.Recipe(name, history=1) if is_delayed else steelyard.Recipe(name)
+    product = steelyard.jit(lambda x, w: x @ w, scheme=steelyard.Scalify(matmul=recipe) if scaled else recipe)
+    w = np.ones((8, 4), "f4")
+    for bad in (np.inf, -np.inf, np.nan):
+        product(np.ones((4, 8), "f4"), w)
+        x = np.ones((4, 8), "f4")
+        x[0, 0] = bad
+        assert np.isfinite(product(x, w)).tolist() == [[row > 0] * 4 for row in range(4)]
+        x[1, 0] = 0
+        w[0, 0] = bad
+        assert np.isfinite(product(np.ones((4, 8), "f4"), w)).tolist() == [[column > 0 for column in range(4)]] * 4
+        w[0, 0] = 1
+    # Finite, and so far above the scale in use that the rescale itself overflows.
+    for usual, large in ((1.0, 1e4), (1e-30, 3e38)):
+        x = np.full((4, 8), usual, "f4")
+        product(x, w)
+        x[0, 0] = -large
+        first = product(x, w)[0]
+        most = 448 * 2.0 ** math.ceil(math.log2(usual / 448)) if is_delayed else large
+        others = 0 if scaled and large > 1e30 else 7 * usual  # zero beside 3e38 in float16
+        np.testing.assert_allclose(first, others - most, rtol=0.07)
+
+
 def test_delayed_scales_of_scaled_operands() -> None:
     """The first call casts the data with the exponent it has; amax is that of the value, not of its data."""
     random = np.random.default_rng(0)

@@ -294,6 +294,29 @@ private:
     return RescaleOp::create(b, loc, data, delta);
   }
 
+  static bool isDouble(Value value) {
+    return getElementTypeOrSelf(value).isF64();
+  }
+
+  /// What is finite in `data` is at most `largest` in `scaled`, also where the
+  /// rescale or the conversion to float32 overflowed; infinities and NaN stay.
+  static Value saturateFinite(OpBuilder &b, Location loc, Value data,
+                              Value scaled, double largest) {
+    auto type = cast<RankedTensorType>(scaled.getType());
+    auto bound = [&](double value) -> Value {
+      auto single = RankedTensorType::get({}, type.getElementType());
+      return stablehlo::ConstantOp::create(
+          b, loc,
+          DenseElementsAttr::get(single,
+                                 b.getFloatAttr(type.getElementType(), value)));
+    };
+    Value clamped = stablehlo::ClampOp::create(b, loc, type, bound(-largest),
+                                               scaled, bound(largest));
+    Value isFinite =
+        stablehlo::IsFiniteOp::create(b, loc, type.clone(b.getI1Type()), data);
+    return stablehlo::SelectOp::create(b, loc, type, isFinite, clamped, scaled);
+  }
+
   FailureOr<bool> expandQuantize(OpBuilder &b, QuantizeOp quantize) {
     Location loc = quantize.getLoc();
     ScaledTensorType type = quantize.getType();
@@ -311,21 +334,26 @@ private:
       data = pair.data;
       exponent = pair.exponent;
     }
+    Value given = data;
     data = widen(b, loc, data);
     auto cast = [&](Value scaled) -> Value {
+      if (quantize.getSaturate()) {
+        scaled = saturateFinite(
+            b, loc, isDouble(given) ? given : data, scaled,
+            std::ldexp(getLargest(format).first, getLargest(format).second));
+      }
       return CastOp::create(b, loc, type.getDataType(), scaled,
                             quantize.getRandom(), quantize.getRounding(),
-                            quantize.getSaturate(), FormatAttr(),
-                            type.getFormat());
+                            /*saturate=*/false, FormatAttr(), type.getFormat());
     };
-    if (Value given = quantize.getExponent()) {
+    if (Value chosen = quantize.getExponent()) {
       if (!exponent) {
         exponent = ConstantExponentOp::create(b, loc, 0);
       }
       Value delta =
-          ExponentDeltaOp::create(b, loc, given.getType(), exponent, given);
+          ExponentDeltaOp::create(b, loc, chosen.getType(), exponent, chosen);
       pairs[quantize.getResult()] = {
-          cast(RescaleOp::create(b, loc, data, delta)), given};
+          cast(RescaleOp::create(b, loc, data, delta)), chosen};
       return true;
     }
     auto [significand, largest] = getLargest(format);

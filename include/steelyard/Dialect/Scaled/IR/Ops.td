@@ -104,7 +104,9 @@ def Scaled_QuantizeOp : Scaled_Op<"quantize", [Pure, AttrSizedOperandSegments]> 
     input, the exponent is the least e with a × 2^-e ≤ max(format) × 2^-margin
     (arXiv:2309.17224's FP8-AMAX rule, taken from exponent bits, not from a
     logarithm), plus the input's own exponent. All zero: the least exponent. With `exponent` that is the result's exponent,
-    whatever the data: what does not fit saturates or overflows.
+    whatever the data: what does not fit overflows or, with `saturate`, becomes the largest number. Only what is finite
+    saturates: infinities and NaN in the data become the format's (NaN where it has no infinity), so that a result never
+    hides them. That differs from `cast`, whose `saturate` includes infinities.
     ```mlir
     %q = scaled.quantize %x {saturate} : !scaled.tensor<4x8xf16, exp> -> !scaled.tensor<4x8xf8E4M3FN, exp>
     ```
