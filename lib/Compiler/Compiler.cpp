@@ -5,6 +5,7 @@
 #include "steelyard/Compiler/Compiler.h"
 
 #include "steelyard/Dialect/Scaled/Utils/StepState.h"
+#include "steelyard/Pipelines/Nesting.h"
 #include "steelyard/Pipelines/Pipelines.h"
 #include "steelyard/Pipelines/Register.h"
 #include "steelyard/Recipes/Recipe.h"
@@ -422,7 +423,11 @@ FailureOr<std::vector<FunctionSpec>> describeFunctions(ModuleOp module) {
 
 OwningOpRef<ModuleOp> parse(StringRef text, MLIRContext &context,
                             const std::string &name) {
-  if (!isBytecode(llvm::MemoryBufferRef(text, name))) {
+  llvm::MemoryBufferRef buffer(text, name);
+  if (failed(verifyNesting(buffer, context))) {
+    return {};
+  }
+  if (!isBytecode(buffer)) {
     return parseSourceString<ModuleOp>(text, &context, name);
   }
   // Magic, a byte of version, who wrote it, 0.

@@ -9,6 +9,8 @@
 #include <cstring>
 #include <new>
 
+#include "Kernels.h"
+
 using namespace steelyard::runtime;
 
 //===----------------------------------------------------------------------===//
@@ -92,6 +94,10 @@ static Status createContext(const steelyard_context_options *options,
                             steelyard_context *&context) {
   steelyard_allocator allocator{defaultAllocate, defaultDeallocate, nullptr};
   int threads = 0;
+  if (const char *isa = unknownInstructionSet()) {
+    return invalidArgument(
+        format("STEELYARD_ISA is '%s', not baseline, avx2 or avx512", isa));
+  }
   if (options) {
     if (options->abi_version >> 16 != STEELYARD_ABI_VERSION >> 16) {
       return failedPrecondition(

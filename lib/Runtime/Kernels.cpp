@@ -9,6 +9,20 @@
 
 using namespace steelyard::runtime;
 
+const char *steelyard::runtime::unknownInstructionSet() {
+  const char *asked = std::getenv("STEELYARD_ISA");
+  if (!asked || !*asked) {
+    return nullptr;
+  }
+  static const char *const names[] = {"baseline", "avx2", "avx512"};
+  for (const char *known : names) {
+    if (std::strcmp(asked, known) == 0) {
+      return nullptr;
+    }
+  }
+  return asked;
+}
+
 static const Kernels &choose() {
 #if defined(__x86_64__)
   const char *asked = std::getenv("STEELYARD_ISA");

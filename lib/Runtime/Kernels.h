@@ -47,6 +47,9 @@ extern const Kernels kernelsAVX512;
 /// The host's. Chosen once; STEELYARD_ISA=baseline|avx2|avx512 asks for less.
 const Kernels &hostKernels();
 
+/// What STEELYARD_ISA says, if that is none of these; else null.
+const char *unknownInstructionSet();
+
 } // namespace steelyard::runtime
 
 #endif // STEELYARD_LIB_RUNTIME_KERNELS_H

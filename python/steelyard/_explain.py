@@ -49,6 +49,13 @@ def explain(function: CompiledFunction, *args: Any, **kwargs: Any) -> list[Remar
     -------
     list of Remark
         In the order of the passes.
+
+    Raises
+    ------
+    TypeError
+        If the function is not a compiled one: a plain function has no scheme to explain.
     """
+    if not hasattr(function, "_get"):
+        raise TypeError(f"explain takes what steelyard.jit returned, e.g. steelyard.jit(f, scheme=...), got {function!r}")
     compiled, _ = function._get(args, kwargs)
     return list(compiled.remarks)

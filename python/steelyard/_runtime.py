@@ -70,7 +70,10 @@ def context() -> Iterator[Any]:
     try:
         taken = _idle_contexts.pop()
     except IndexError:
-        taken = _native.Context()
+        try:
+            taken = _native.Context()
+        except RuntimeError as error:  # the environment asks for what there is not
+            raise RunError(str(error)) from None
     try:
         yield taken
     finally:

@@ -135,6 +135,6 @@ class Scalify(Scheme):
 
 
 def _check(option: str, value: Any, allowed: tuple[object, ...], more: str = "") -> None:
-    if value not in allowed:
+    if not any(isinstance(value, type(choice)) and value == choice for choice in allowed):  # 1 == True
         choices = ", ".join(repr(choice) for choice in allowed)
         raise ValueError(f"Scalify: {option} is one of {choices}{more}, got {value!r}")

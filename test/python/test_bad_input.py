@@ -151,6 +151,50 @@ def test_a_bad_file_is_named(tmp_path: pathlib.Path) -> None:
         steelyard.compile(path)
 
 
+CONSTANT = """func.func @main() -> tensor<2xf32> {
+  %0 = stablehlo.constant dense<1.0> : tensor<2xf32>
+  return %0 : tensor<2xf32>
+}"""
+
+
+@pytest.mark.parametrize(("depth", "is_fine"), [(50_000, False), (1_001, False), (990, True)])
+@pytest.mark.parametrize(
+    ("before", "opening", "closing"),
+    [
+        ("func.func private @f(", "tensor<", ">"),
+        ("func.func private @f(", "tuple<", ">"),
+        ("", "module {", "}"),
+        ("module attributes {jax.a = ", "[", "]"),
+        ("module attributes {jax.a = ", "{a = ", "}"),
+        ("#m = affine_map<(d) -> ", "(", ")"),
+        ("module {} loc(", '"a"(', ")"),
+    ],
+    ids=["tensor", "tuple", "module", "array", "dictionary", "affine", "location"],
+)
+def test_deeply_nested_text(
+    before: str, opening: str, closing: str, depth: int, is_fine: bool, tmp_path: pathlib.Path
+) -> None:
+    """MLIR's parser calls itself for each bracket."""
+    path = tmp_path / "deep.mlir"
+    path.write_text("\n" + before + opening * depth + closing * depth)
+    message = r'"{}":2:\d+\)?: error: brackets are nested more than 1000 deep'
+    for command in ([BUILD / "bin" / "steelyard-opt", path], [BUILD / "bin" / "steelyard-run", path]):
+        done = run(*command)
+        assert is_fine or (done.returncode == 1 and re.search(message.format(path), done.stderr)), done.stderr[:400]
+        assert "are nested" not in done.stderr or not is_fine
+    if not is_fine:
+        with pytest.raises(steelyard.CompileError, match=message.format("module")):
+            steelyard.compile(path.read_text())
+
+
+def test_brackets_that_do_not_nest() -> None:
+    """In strings, comments and arrows."""
+    many = 2_000 * "[<({"
+    text = CONSTANT.replace("dense<1.0>", f'{{jax.a = "{many} \\" {many}"}} dense<1.0>') + f"// {many}\n"
+    lines = "".join(f"func.func private @f{i}() -> ()\n#s{i} = affine_set<(d) : (d >= 0)>\n" for i in range(2_000))
+    assert steelyard.compile(text + lines)()[0].tolist() == [1, 1]
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_modules_with_bytes_changed(seed: int, tmp_path: pathlib.Path) -> None:
     """Whatever a damaged module says, the tools end by themselves; if with an error, they say where."""
@@ -228,12 +272,34 @@ def test_non_finite_data_is_not_lost(value: float, matmul: str | None) -> None:
         ({"storage": "float8"}, ValueError, "storage is one of"),
         ({"matmul": "int8"}, ValueError, "matmul is one of"),
         ({"state": None}, ValueError, "state is one of"),
+        ({"observe": 1}, ValueError, "observe is one of False, True, got 1"),
         ({"precision": "fp8"}, TypeError, "precision"),
     ],
 )
 def test_unknown_options_of_a_scheme(options: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         steelyard.Scalify(**options)
+
+
+def test_only_compiled_functions_are_explained() -> None:
+    with pytest.raises(TypeError, match=r"explain takes what steelyard\.jit returned, .*, got <function"):
+        steelyard.explain(lambda x: x, X)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("variable", "message"),
+    [
+        ("STEELYARD_ISA", "STEELYARD_ISA is 'foo', not baseline, avx2 or avx512"),
+        ("STEELYARD_THREADS", "STEELYARD_THREADS is 'foo', not a number from 1 to 1024"),
+    ],
+)
+def test_unknown_values_of_the_environment(variable: str, message: str, tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "constant.mlir"
+    path.write_text(CONSTANT)
+    done = run(BUILD / "bin" / "steelyard-run", path, **{variable: "foo"})
+    assert done.returncode == 1 and message in done.stderr
+    done = python("import jax, numpy as np, steelyard; steelyard.jit(lambda x: x)(np.ones(3, 'f4'))", **{variable: "foo"})
+    assert done.returncode == 1 and f"RunError: {message}" in done.stderr
 
 
 # Output that can't be written.
@@ -266,10 +332,9 @@ def test_dump_that_cannot_be_written(folder: str, monkeypatch: pytest.MonkeyPatc
 # The process around it.
 
 
-def python(source: str) -> subprocess.CompletedProcess[str]:
-    return run(
-        sys.executable, "-c", textwrap.dedent(source), PYTHONPATH=f"{BUILD / 'python'}{os.pathsep}{REPOSITORY / 'python'}"
-    )
+def python(source: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    path = f"{BUILD / 'python'}{os.pathsep}{REPOSITORY / 'python'}"
+    return run(sys.executable, "-c", textwrap.dedent(source), PYTHONPATH=path, **environment)
 
 
 @pytest.mark.parametrize("handler", ["signal.default_int_handler", "lambda *_: print('handled')"])

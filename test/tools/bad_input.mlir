@@ -9,6 +9,7 @@
 // RUN: not steelyard-run %t/constant.mlir --output-dir /proc/none 2>&1 | FileCheck %s --check-prefix=OUTPUT
 // RUN: not steelyard-run %t/constant.mlir --output-dir %s 2>&1 | FileCheck %s --check-prefix=NOTAFOLDER
 // RUN: not steelyard-run %t/constant.mlir --dump /proc/none 2>&1 | FileCheck %s --check-prefix=DUMP
+// RUN: not steelyard-run %t/large.mlir 2>&1 | FileCheck %s --check-prefix=MEMORY
 // RUN: not steelyard-opt %t/function.mlir -o /proc/none/out.mlir 2>&1 | FileCheck %s --check-prefix=OPT
 // RUN: not steelyard-opt %t/function.mlir -scalify=size=1 2>&1 | FileCheck %s --check-prefix=OPTION
 // RUN: not steelyard-opt %t/function.mlir -no-such-pass 2>&1 | FileCheck %s --check-prefix=PASS
@@ -23,6 +24,7 @@
 // OUTPUT: /proc/none: No such file or directory
 // NOTAFOLDER: bad_input.mlir
 // DUMP: cannot write the dump /proc/none
+// MEMORY: @main: out of memory: arguments and results of 4000000000000000 bytes
 // OPT: cannot open output file '/proc/none/out.mlir'
 // PASS: Unknown command line argument '-no-such-pass'
 
@@ -40,6 +42,11 @@ func.func @main(%a: tensor<2xf32>
 //--- function.mlir
 func.func @main(%a: tensor<2xf32>) -> tensor<2xf32> {
   return %a : tensor<2xf32>
+}
+//--- large.mlir
+func.func @main() -> tensor<1000000x1000000x1000xf32> {
+  %0 = stablehlo.iota dim = 0 : tensor<1000000x1000000x1000xf32>
+  return %0 : tensor<1000000x1000000x1000xf32>
 }
 //--- constant.mlir
 func.func @main() -> tensor<2xf32> {

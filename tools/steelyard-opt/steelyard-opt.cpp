@@ -2,13 +2,40 @@
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "steelyard/Pipelines/Nesting.h"
 #include "steelyard/Pipelines/Register.h"
 #include "steelyard/Rules/Scale/ScaleRules.h"
 
 #include "mlir/IR/MLIRContext.h"
+#include "mlir/Support/FileUtilities.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 
 #include "llvm/Support/CommandLine.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/ToolOutputFile.h"
+
+/// As upstream's main does, with text checked before it is parsed.
+static mlir::LogicalResult runPasses(const std::string &input,
+                                     const std::string &output,
+                                     mlir::DialectRegistry &registry) {
+  std::string error;
+  std::unique_ptr<llvm::MemoryBuffer> file = mlir::openInputFile(input, &error);
+  std::unique_ptr<llvm::ToolOutputFile> out =
+      file ? mlir::openOutputFile(output, &error) : nullptr;
+  if (!out) {
+    llvm::errs() << error << "\n";
+    return mlir::failure();
+  }
+  mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
+  if (failed(steelyard::verifyNesting(*file, context)) ||
+      failed(
+          mlir::MlirOptMain(out->os(), std::move(file), registry,
+                            mlir::MlirOptMainConfig::createFromCLOptions()))) {
+    return mlir::failure();
+  }
+  out->keep();
+  return mlir::success();
+}
 
 int main(int argc, char **argv) {
   llvm::cl::opt<bool> printScaleRules(
@@ -40,6 +67,9 @@ int main(int argc, char **argv) {
     return mlir::asMainReturnCode(
         steelyard::printScaleRules(context, llvm::outs()));
   }
+  auto config = mlir::MlirOptMainConfig::createFromCLOptions();
+  bool onlyLists = config.shouldShowDialects() || config.shouldListPasses();
   return mlir::asMainReturnCode(
-      mlir::MlirOptMain(argc, argv, input, output, registry));
+      onlyLists ? mlir::MlirOptMain(argc, argv, input, output, registry)
+                : runPasses(input, output, registry));
 }

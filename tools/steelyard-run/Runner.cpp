@@ -11,9 +11,11 @@
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/MathExtras.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <chrono>
+#include <sys/sysinfo.h>
 
 #include "Npy.h"
 
@@ -27,18 +29,37 @@ int fail(const Twine &message) {
   return 1;
 }
 
+/// Memory and swap space. What is allocated beyond them is promised, and the
+/// process killed when it writes there.
+uint64_t memoryOfMachine() {
+  struct sysinfo info = {};
+  return sysinfo(&info)
+             ? UINT64_MAX
+             : (uint64_t{info.totalram} + info.totalswap) * info.mem_unit;
+}
+
+uint64_t bytesOf(const std::vector<TensorSpec> &specs) {
+  uint64_t bytes = 0;
+  for (const TensorSpec &spec : specs) {
+    bytes = SaturatingAdd<uint64_t>(bytes, spec.byteSize);
+  }
+  return bytes;
+}
+
 /// 64-byte aligned buffers.
 struct Buffers {
   explicit Buffers(const std::vector<TensorSpec> &specs) {
     for (const TensorSpec &spec : specs) {
       size_t size = alignTo(std::max<int64_t>(spec.byteSize, 1), 64);
       pointers.push_back(std::aligned_alloc(64, size));
+      isComplete &= pointers.back() != nullptr;
     }
   }
   ~Buffers() {
     for_each(pointers, [](void *pointer) { std::free(pointer); });
   }
   std::vector<void *> pointers;
+  bool isComplete = true;
 };
 
 int runFunction(const Executable &executable, size_t index,
@@ -51,7 +72,19 @@ int runFunction(const Executable &executable, size_t index,
     return fail("@" + spec.name + " takes " + Twine(inputs) + " argument(s), " +
                 Twine(options.inputs.size()) + " --input given");
   }
+  uint64_t bytes =
+      SaturatingAdd(bytesOf(spec.arguments), bytesOf(spec.results));
+  auto outOfMemory = [&] {
+    return fail("@" + spec.name + ": out of memory: arguments and results of " +
+                Twine(bytes) + " bytes");
+  };
+  if (bytes > memoryOfMachine()) {
+    return outOfMemory();
+  }
   Buffers arguments(spec.arguments), results(spec.results);
+  if (!arguments.isComplete || !results.isComplete) {
+    return outOfMemory();
+  }
   auto path = options.inputs.begin();
   for (auto [number, argument] : enumerate(spec.arguments)) {
     char *buffer = static_cast<char *>(arguments.pointers[number]);

@@ -91,3 +91,19 @@ func.func @rescale_factors(%delta: i32) {
   %p:3 = scaled.rescale_factors %delta : f16
   return
 }
+
+// -----
+
+func.func @exponent_out_of_range() {
+  // expected-error@+1 {{is 99999999; exponents lie in ±2^20, and their differences in ±2^21}}
+  %0 = scaled.constant_exponent 99999999 : tensor<i32>
+  return
+}
+
+// -----
+
+func.func @exponent_below() {
+  // expected-error@+1 {{is -2097153; exponents lie in}}
+  %0 = scaled.constant_exponent -2097153 : i32
+  return
+}

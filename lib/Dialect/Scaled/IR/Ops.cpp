@@ -225,6 +225,17 @@ OpFoldResult ExponentDeltaOp::fold(FoldAdaptor adaptor) {
                     [](int32_t l, int32_t r) { return l - r; });
 }
 
+LogicalResult ConstantExponentOp::verify() {
+  // A difference of exponents is twice as large at most.
+  int64_t value = getValueAttr().getInt(), most = -2 * int64_t{kLeastExponent};
+  if (value < -most || value > most) {
+    return emitOpError() << "is " << value
+                         << "; exponents lie in ±2^20, and their differences "
+                            "in ±2^21";
+  }
+  return success();
+}
+
 OpFoldResult ConstantExponentOp::fold(FoldAdaptor) {
   return exponentAttr(getType(), static_cast<int32_t>(getValueAttr().getInt()));
 }

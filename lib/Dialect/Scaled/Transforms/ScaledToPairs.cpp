@@ -437,12 +437,30 @@ private:
   SmallVector<Operation *> done;
 };
 
+/// Attributes that only a user writes.
+bool isUsers(Operation *op, StringRef name) {
+  return op->getDiscardableAttr(name) || name == "arg_attrs" ||
+         name == "res_attrs";
+}
+
 /// No scaled type in operands, results, block arguments or attributes.
 LogicalResult verifyNone(ModuleOp module) {
   AttrTypeWalker walker;
   walker.addWalk([](ScaledTensorType) { return WalkResult::interrupt(); });
   WalkResult result = module.walk([&](Operation *op) {
-    bool found = walker.walk(op->getAttrDictionary()).wasInterrupted();
+    bool found = false;
+    for (NamedAttribute attribute : op->getAttrs()) {
+      if (!walker.walk(attribute.getValue()).wasInterrupted()) {
+        continue;
+      }
+      if (isUsers(op, attribute.getName())) {
+        op->emitError() << "attribute '" << attribute.getName().getValue()
+                        << "' holds a scaled type, which has no meaning to "
+                           "what runs; remove it";
+        return WalkResult::interrupt();
+      }
+      found = true;
+    }
     for (Type type : llvm::concat<const Type>(op->getOperandTypes(),
                                               op->getResultTypes())) {
       found |= walker.walk(type).wasInterrupted();

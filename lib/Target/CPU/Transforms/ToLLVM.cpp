@@ -301,6 +301,9 @@ struct ToLLVM : steelyard::cpu::impl::CPUToLLVMBase<ToLLVM> {
               "steelyard.parallel_region")) {
         launches.emplace_back(function.getName(), region.getValue());
       } else if (function.isPublic() && !function.isExternal()) {
+        if (failed(verifySignature(function))) {
+          return signalPassFailure();
+        }
         // What the caller passes, without the context, the arena and the
         // buffers of results.
         int64_t count = 0;
@@ -352,6 +355,26 @@ struct ToLLVM : steelyard::cpu::impl::CPUToLLVMBase<ToLLVM> {
       returnStatus(function);
       defineEntry(function, argumentCount);
     }
+  }
+
+  /// Callers pass addresses, after the context and the arena, and get none.
+  static LogicalResult verifySignature(func::FuncOp function) {
+    if (function.getNumArguments() < 2) {
+      return function.emitError()
+             << "@" << function.getName()
+             << " has no execution context and arena; run -cpu-outline-regions "
+                "and -cpu-plan-arena first";
+    }
+    for (Type type :
+         llvm::concat<const Type>(function.getArgumentTypes().drop_front(2),
+                                  function.getResultTypes())) {
+      if (!isa<MemRefType>(type)) {
+        return function.emitError()
+               << "@" << function.getName() << " takes or returns " << type
+               << "; arguments and results of public functions are tensors";
+      }
+    }
+    return success();
   }
 
   /// What frontends and earlier stages wrote on arguments: who calls has read

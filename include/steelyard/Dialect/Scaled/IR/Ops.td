@@ -254,6 +254,9 @@ def Scaled_ExponentHalfOp : Scaled_Op<"exponent_half", [Pure, AllTypesMatch<["ex
 
 def Scaled_ConstantExponentOp : Scaled_Op<"constant_exponent", [Pure, ConstantLike]> {
   let summary = "a constant exponent";
+  let description = [{
+    Of a scale: in ±2^20. The difference of two, which -canonicalize folds to such a constant, is in ±2^21.
+  }];
   let arguments = (ins I32Attr:$value);
   let results = (outs Scaled_Exponent:$result);
   let assemblyFormat = "$value attr-dict `:` type($result)";
@@ -262,6 +265,7 @@ def Scaled_ConstantExponentOp : Scaled_Op<"constant_exponent", [Pure, ConstantLi
           $_builder.getI32IntegerAttr(static_cast<int32_t>(value)));
   }]>];
   let hasFolder = 1;
+  let hasVerifier = 1;
 }
 
 //===----------------------------------------------------------------------===//
