@@ -72,6 +72,14 @@ PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "dot_to_none": (jnp.matmul, (some(3, 2), zeros(2, 0))),
     "dot_no_batch": (jnp.matmul, (zeros(0, 3, 2), zeros(0, 2, 4))),
     "dot_of_integers": (jnp.matmul, (zeros(3, 0, dtype="i4"), zeros(0, 4, dtype="i4"))),
+    # control flow
+    "loop": (
+        lambda x, y: jax.lax.fori_loop(0, 3, lambda i, c: (c[0] * 2, c[1] + c[0].sum()), (x, y)),
+        (zeros(2, 0), some(3)),
+    ),
+    "scan": (lambda x, y: jax.lax.scan(lambda c, v: (c + v.sum(), v * 2), y, x), (zeros(4, 2, 0), some(3))),
+    "scan_of_none": (lambda x, y: jax.lax.scan(lambda c, v: (c + v, v * c), y, x), (zeros(0, 3), some(3))),
+    "branch": (lambda x, y: jax.lax.cond(y[0] > 0, lambda x: x + 1, lambda x: x * 2, x), (zeros(2, 0), some(3))),
     "gradient": (jax.grad(lambda w, x: jnp.sum(jnp.tanh(x @ w))), (zeros(0, 4), zeros(2, 0))),
 }
 
