@@ -67,7 +67,10 @@ def test_power(dtype: str) -> None:
     a, b = edges(dtype)
     kind = dtype.replace("uint", "ui").replace("int", "i")
     whole = f"tensor<{a.size}x{kind}>"
-    text = f"func.func @main(%a: {whole}, %b: {whole}) -> {whole} {{\n%0 = stablehlo.power %a, %b : {whole}\nreturn %0 : {whole}\n}}"
+    text = (
+        f"func.func @main(%a: {whole}, %b: {whole}) -> {whole} {{\n"
+        f"%0 = stablehlo.power %a, %b : {whole}\nreturn %0 : {whole}\n}}"
+    )
     modulus = 2 ** np.iinfo(dtype).bits
 
     def power(x: int, n: int) -> int:

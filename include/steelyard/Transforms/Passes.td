@@ -12,8 +12,8 @@ def Normalise : Pass<"normalise", "::mlir::ModuleOp"> {
   let description = [{
     Calls and composites are inlined and private functions removed; `optimization_barrier` and
     the annotations `custom_call @Sharding`, `sdy.mesh` (of one device) and `sdy.sharding_constraint` are dropped (identities on values). `custom_call @check.*` become
-    operations of `check`; `chlo.square` and `chlo.tan` become stablehlo's, the other functions of `chlo` stay for the
-    lowering. Canonicalisation folds what folds without rounding: shapes, splats, integers. What later passes do not
+    operations of `check`; `chlo.square` and `chlo.tan` become stablehlo's, `chlo.top_k` a sort and slices, `rng_bit_generator`
+    integer operations, `map` its computation on whole tensors; the other functions of `chlo` stay for the lowering. Canonicalisation folds what folds without rounding: shapes, splats, integers. What later passes do not
     work on is an error at its location: recursion, dynamic shapes, operations of other dialects, custom calls
     other than `check.*`.
 

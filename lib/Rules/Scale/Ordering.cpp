@@ -31,8 +31,8 @@ LogicalResult scatter(Operation *operation, ScaleRewriter &rw) {
     return failure();
   }
   Operation *joined = getReducerOp(op.getUpdateComputation());
-  bool isSum = joined && isa<AddOp>(joined);
-  bool isExtremum = joined && isa<MaximumOp, MinimumOp>(joined);
+  bool isSum = isa_and_nonnull<AddOp>(joined);
+  bool isExtremum = isa_and_nonnull<MaximumOp, MinimumOp>(joined);
   if (!isSum && !isExtremum && !replaces(op)) {
     return failure();
   }

@@ -136,7 +136,7 @@ void copyInFloat32(OpBuilder &b, Region &from, Region &to) {
 } // namespace
 
 Operation *steelyard::againInFloat32(Operation *op, ScaleRewriter &rw,
-                          ValueRange operands) {
+                                     ValueRange operands) {
   OpBuilder &b = rw.builder();
   OperationState state(op->getLoc(), op->getName());
   state.addOperands(operands);
