@@ -4,6 +4,7 @@
 
 #include "steelyard/Target/CPU/Transforms/Passes.h"
 
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/PatternMatch.h"
@@ -60,26 +61,103 @@ SmallVector<Operation *> usersOf(Value buffer) {
   return users;
 }
 
-/// Before the terminator: values[i] into buffers[i], as if all at once.
-void assign(OpBuilder &builder, Operation *terminator, ArrayRef<Value> values,
-            ArrayRef<Value> buffers) {
-  Location location = terminator->getLoc();
-  builder.setInsertionPoint(terminator);
-  SmallVector<std::pair<Value, Value>> copies;
-  for (auto [value, buffer] : llvm::zip_equal(values, buffers)) {
-    if (withoutCasts(value) == buffer) {
+/// True if an operation that reads `read` may write `written` in its place:
+/// element by element, each read before it is written.
+bool isElementwise(Operation *op, Value read, Value written) {
+  auto generic = dyn_cast<linalg::GenericOp>(op);
+  if (!generic || generic.getNumReductionLoops() != 0) {
+    return false;
+  }
+  AffineMap map;
+  for (OpOperand &init : generic.getDpsInitsMutable()) {
+    if (withoutCasts(init.get()) == written) {
+      map = generic.getMatchingIndexingMap(&init);
+    }
+  }
+  return map && llvm::all_of(generic->getOpOperands(), [&](OpOperand &operand) {
+           return rootOf(operand.get()) != read ||
+                  (withoutCasts(operand.get()) == read &&
+                   generic.getMatchingIndexingMap(&operand) == map);
+         });
+}
+
+/// A value that the terminator's block allocates is computed in `buffer`, if
+/// nothing there reads what the buffer held once it is written.
+bool computeIn(RewriterBase &rewriter, Operation *terminator, Value value,
+               Value buffer) {
+  auto alloc = value.getDefiningOp<memref::AllocOp>();
+  Block *block = terminator->getBlock();
+  if (!alloc || alloc->getBlock() != block ||
+      alloc.getType() != buffer.getType()) {
+    return false;
+  }
+  Operation *first = nullptr;
+  for (Operation *user : usersOf(alloc)) {
+    if (user == terminator) {
       continue;
     }
-    Value source = value;
+    Operation *here = block->findAncestorOpInBlock(*user);
+    first = !first || here->isBeforeInBlock(first) ? here : first;
+  }
+  bool isFree = llvm::all_of(usersOf(buffer), [&](Operation *user) {
+    Operation *here = block->findAncestorOpInBlock(*user);
+    return !here || !first || here->isBeforeInBlock(first) ||
+           (here == first && here == user &&
+            isElementwise(user, buffer, alloc));
+  });
+  if (isFree) {
+    rewriter.replaceOp(alloc, buffer);
+  }
+  return isFree;
+}
+
+/// Before the terminator: its operands number first + index[i] into buffers[i],
+/// as if all at once.
+void assign(RewriterBase &rewriter, Operation *terminator, unsigned first,
+            ArrayRef<unsigned> indices, ArrayRef<Value> buffers) {
+  Location location = terminator->getLoc();
+  SmallVector<std::pair<Value, Value>> copies;
+  for (auto [index, buffer] : llvm::zip_equal(indices, buffers)) {
+    Value value = withoutCasts(terminator->getOperand(first + index));
+    if (value == buffer || computeIn(rewriter, terminator, value, buffer)) {
+      continue;
+    }
+    rewriter.setInsertionPoint(terminator);
     if (llvm::is_contained(buffers, rootOf(value))) {
       // It would be overwritten before, or while, it is read.
-      source = allocate(builder, location, value.getType());
-      memref::CopyOp::create(builder, location, value, source);
+      Value other = allocate(rewriter, location, value.getType());
+      memref::CopyOp::create(rewriter, location, value, other);
+      value = other;
     }
-    copies.emplace_back(source, buffer);
+    copies.emplace_back(value, buffer);
   }
+  rewriter.setInsertionPoint(terminator);
   for (auto [source, buffer] : copies) {
-    memref::CopyOp::create(builder, location, source, buffer);
+    memref::CopyOp::create(rewriter, location, source, buffer);
+  }
+}
+
+/// What bufferization copies on the way from one region of a loop to the other
+/// is carried itself: the region before has no use for it afterwards.
+void passOn(RewriterBase &rewriter, scf::ConditionOp condition,
+            ArrayRef<Value> buffers) {
+  for (OpOperand &operand : condition.getArgsMutable()) {
+    auto alloc = withoutCasts(operand.get()).getDefiningOp<memref::AllocOp>();
+    if (!alloc || alloc->getBlock() != condition->getBlock()) {
+      continue;
+    }
+    SmallVector<Operation *> users = usersOf(alloc);
+    auto copy = users.size() == 2
+                    ? dyn_cast<memref::CopyOp>(users[0] == condition ? users[1]
+                                                                     : users[0])
+                    : memref::CopyOp();
+    if (!copy || withoutCasts(copy.getTarget()) != alloc ||
+        !llvm::is_contained(buffers, withoutCasts(copy.getSource()))) {
+      continue;
+    }
+    Value source = withoutCasts(copy.getSource());
+    rewriter.eraseOp(copy);
+    rewriter.replaceOp(alloc, source);
   }
 }
 
@@ -88,7 +166,8 @@ struct CarryBuffers : steelyard::cpu::impl::CPUCarryBuffersBase<CarryBuffers> {
     SmallVector<Operation *> work;
     getOperation().walk([&](Operation *op) {
       if (isa<scf::IfOp, scf::WhileOp>(op) &&
-          llvm::any_of(op->getResults(), isBuffer)) {
+          (llvm::any_of(op->getResults(), isBuffer) ||
+           llvm::any_of(op->getOperands(), isBuffer))) {
         work.push_back(op);
       }
     });
@@ -132,11 +211,7 @@ struct CarryBuffers : steelyard::cpu::impl::CPUCarryBuffersBase<CarryBuffers> {
           castTo(rewriter, location, buffer, result.getType()));
       for (scf::YieldOp yield : {op.thenYield(), op.elseYield()}) {
         Value value = withoutCasts(yield.getOperand(index));
-        auto alloc = value.getDefiningOp<memref::AllocOp>();
-        if (alloc && alloc->getBlock() == yield->getBlock() &&
-            alloc.getType() == buffer.getType()) {
-          rewriter.replaceOp(alloc, buffer); // computed where it goes
-        } else {
+        if (!computeIn(rewriter, yield, value, buffer)) {
           rewriter.setInsertionPoint(yield);
           memref::CopyOp::create(rewriter, location, value, buffer);
         }
@@ -193,48 +268,64 @@ struct CarryBuffers : steelyard::cpu::impl::CPUCarryBuffersBase<CarryBuffers> {
 
   static void rewrite(IRRewriter &rewriter, scf::WhileOp op) {
     Location location = op.getLoc();
+    scf::ConditionOp condition = op.getConditionOp();
+    scf::YieldOp yield = op.getYieldOp();
+    // What the region before carries ...
     SmallVector<Value> buffers, inits;
-    SmallVector<Type> types;
-    llvm::BitVector dropped(op.getNumResults());
+    SmallVector<unsigned> carried;
+    llvm::BitVector droppedBefore(op.getInits().size());
     for (auto [index, init] : llvm::enumerate(op.getInits())) {
       if (!isBuffer(init)) {
         inits.push_back(init);
-        types.push_back(init.getType());
         continue;
       }
-      dropped.set(index);
+      droppedBefore.set(index);
+      carried.push_back(index);
       buffers.push_back(carriedBuffer(rewriter, op, init, buffers));
-      for (Value carried :
-           {Value(op.getBeforeArguments()[index]),
-            Value(op.getAfterArguments()[index]), op.getResult(index)}) {
-        carried.replaceAllUsesWith(
-            castTo(rewriter, location, buffers.back(), carried.getType()));
-      }
+      Value argument = op.getBeforeArguments()[index];
+      argument.replaceAllUsesWith(
+          castTo(rewriter, location, buffers.back(), argument.getType()));
     }
-    auto buffersAmong = [&](ValueRange values) {
-      SmallVector<Value> among;
-      for (unsigned index : dropped.set_bits()) {
-        among.push_back(values[index]);
+    passOn(rewriter, condition, buffers);
+    // ... and what it passes on, which may be in other buffers.
+    SmallVector<Value> passedBuffers;
+    SmallVector<unsigned> passed;
+    SmallVector<Type> types;
+    llvm::BitVector droppedAfter(op.getNumResults()),
+        droppedArgs(condition->getNumOperands());
+    rewriter.setInsertionPoint(op);
+    for (auto [index, argument] : llvm::enumerate(condition.getArgs())) {
+      if (!isBuffer(argument)) {
+        types.push_back(argument.getType());
+        continue;
       }
-      return among;
-    };
-    scf::ConditionOp condition = op.getConditionOp();
-    scf::YieldOp yield = op.getYieldOp();
-    assign(rewriter, condition, buffersAmong(condition.getArgs()), buffers);
-    assign(rewriter, yield, buffersAmong(yield.getResults()), buffers);
-    yield->eraseOperands(dropped);
-    llvm::BitVector droppedArgs(condition->getNumOperands());
-    for (unsigned index : dropped.set_bits()) {
+      droppedAfter.set(index);
       droppedArgs.set(index + 1); // after the condition itself
+      Value own = withoutCasts(argument);
+      if (!llvm::is_contained(buffers, own) ||
+          llvm::is_contained(passedBuffers, own)) {
+        own = allocate(rewriter, location, argument.getType());
+      }
+      passed.push_back(index);
+      passedBuffers.push_back(own);
+      for (Value value :
+           {Value(op.getAfterArguments()[index]), op.getResult(index)}) {
+        value.replaceAllUsesWith(
+            castTo(rewriter, location, own, value.getType()));
+      }
     }
+    assign(rewriter, condition, /*first=*/1, passed, passedBuffers);
+    assign(rewriter, yield, /*first=*/0, carried, buffers);
+    yield->eraseOperands(droppedBefore);
     condition->eraseOperands(droppedArgs);
     rewriter.setInsertionPoint(op);
     auto smaller = scf::WhileOp::create(rewriter, location, types, inits);
+    op.getBefore().front().eraseArguments(droppedBefore);
+    op.getAfter().front().eraseArguments(droppedAfter);
     for (auto [from, to] : llvm::zip(op->getRegions(), smaller->getRegions())) {
-      from.front().eraseArguments(dropped);
       to.takeBody(from);
     }
-    replaceKept(op, smaller, dropped);
+    replaceKept(op, smaller, droppedAfter);
   }
 };
 
