@@ -14,6 +14,7 @@
 
 #include "NonNegative.h"
 #include "ScalifyRewriter.h"
+#include "Spread.h"
 
 namespace steelyard {
 #define GEN_PASS_DEF_SCALIFY
@@ -281,6 +282,10 @@ private:
                  (roundingKey && stateValues.contains(result));
         })) {
       rewriter.keepWide();
+    }
+    if (spreads(op,
+                [&](Value value) { return values.lookup(value).isSpread; })) {
+      rewriter.spread();
     }
     if (rule && succeeded(rule.propagateScale(rewriter))) {
       return success();

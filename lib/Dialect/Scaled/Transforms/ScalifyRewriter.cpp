@@ -55,10 +55,21 @@ Value ScalifyRewriter::scaled(unsigned index) {
   if (type.getElementType() == storageType) {
     return found;
   }
-  auto parts = UnpackOp::create(b, loc, found);
-  return pack(CastOp::create(b, loc, type.getDataType().clone(storageType),
-                             parts.getData()),
-              parts.getScales().front());
+  auto [data, exponent] = withinStorage(value(index));
+  return pack(
+      CastOp::create(b, loc, type.getDataType().clone(storageType), data),
+      exponent);
+}
+
+std::pair<Value, Value>
+ScalifyRewriter::withinStorage(const ScalifiedValue &value) {
+  auto parts = UnpackOp::create(b, loc, value.scaled);
+  if (!value.isSpread) {
+    return {parts.getData(), parts.getScales().front()};
+  }
+  auto normalized =
+      NormalizeOp::create(b, loc, parts.getData(), parts.getScales().front());
+  return {normalized.getResult(), normalized.getResultExponent()};
 }
 
 Value ScalifyRewriter::storage(unsigned index) {
@@ -126,6 +137,7 @@ Value ScalifyRewriter::move(Value data, Value from, Value to) {
 }
 
 void ScalifyRewriter::set(unsigned index, ScalifiedValue value) {
+  value.isSpread = isSpread;
   values[op->getResult(index)] = value;
 }
 
@@ -137,6 +149,17 @@ void ScalifyRewriter::result(unsigned index, Value data, Value exponent,
     return;
   }
   auto normalized = NormalizeOp::create(b, loc, data, exponent);
+  if (isSpread) {
+    constexpr int kLargest = 60;
+    Value up = constant(kLargest);
+    set(index, {pack(move(normalized.getResult(), up, constant(0)),
+                     sub(normalized.getResultExponent(), up)),
+                {},
+                {kLargest, kLargest},
+                isUniform,
+                false});
+    return;
+  }
   set(index,
       {pack(round(normalized.getResult()), normalized.getResultExponent()),
        {},
@@ -323,8 +346,8 @@ Value ScalifyRewriter::keep(const ScalifiedValue &value,
   if (type.getElementType() == storageOf(type.getDataType(), storageType)) {
     return value.scaled;
   }
-  auto parts = UnpackOp::create(b, loc, value.scaled);
-  return pack(round(parts.getData(), rounding), parts.getScales().front());
+  auto [data, exponent] = withinStorage(value);
+  return pack(round(data, rounding), exponent);
 }
 
 Value ScalifyRewriter::root(const ScalifiedValue &value,

@@ -16,6 +16,9 @@ struct ScalifiedValue {
   AmaxRange range;
   bool isUniform = false;
   bool isZero = false;
+  /// Elements too far apart for storage (Spread.h): float32, the largest at
+  /// 2^60, so that those 2^128 below it are normal numbers too.
+  bool isSpread = false;
 };
 
 /// The format that a tensor's data is kept in. Scalars take no room worth
@@ -74,6 +77,8 @@ public:
 
   /// Results that stay float32 until they leave the function in another form.
   void keepWide() { keepsWide = true; }
+  /// Results whose elements are too far apart for storage.
+  void spread() { keepsWide = isSpread = true; }
   /// The square of a scaled tensor, in float32: how a root is read.
   ScalifiedValue square(mlir::Value scaled);
   /// The root of a value, rounded to storage: how it is kept.
@@ -90,6 +95,9 @@ public:
 private:
   const ScalifiedValue &value(unsigned index);
   mlir::Value pack(mlir::Value data, mlir::Value exponent);
+  /// Data and exponent of a value as storage takes them.
+  std::pair<mlir::Value, mlir::Value>
+  withinStorage(const ScalifiedValue &value);
   mlir::Value widen(mlir::Value data);
   mlir::Value round(mlir::Value data);
   mlir::Value round(mlir::Value data, const StateRounding &rounding);
@@ -102,6 +110,7 @@ private:
   ScalifiedValues &values;
   VisitBlock visitBlock;
   bool keepsWide = false;
+  bool isSpread = false;
 };
 
 } // namespace steelyard

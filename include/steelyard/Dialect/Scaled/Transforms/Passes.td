@@ -39,6 +39,8 @@ def Scalify : Pass<"scalify", "::mlir::ModuleOp"> {
     Numerics: the function computed is the same in exact arithmetic; every float result is rounded to storage,
     except tensors of one element, which stay float32, as do constants that repeat one number: they take no room, and
     hyperparameters and counters are among them (β₂ = .999 is .99902 in float16).
+    Where a mask's finite "minus infinity" (a constant of 2^14 or more, as -1e9) is chosen for some elements, and in what is computed of
+    them until exp or its like takes them in, float16 would hold the other elements as zeros: such values stay float32.
     Real values are float32 inside: where a rule has to leave scaled form (exp, tanh and their like), magnitudes beyond float32's
     become infinite or zero.
 

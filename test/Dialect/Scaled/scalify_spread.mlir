@@ -1,0 +1,51 @@
+// RUN: steelyard-opt %s --scalify -split-input-file | FileCheck %s
+
+// Beside -1e30 float16 would hold scores as zeros: they stay float32 until exp takes them in.
+// CHECK-LABEL: func.func @masked
+// CHECK: %[[S:.*]] = stablehlo.select %arg0, %{{.*}}, %{{.*}} : tensor<4xi1>, tensor<4xf32>
+// CHECK: scaled.normalize %[[S]]
+// CHECK-NOT: scaled.cast
+// CHECK: stablehlo.subtract
+// CHECK-NOT: scaled.cast
+// CHECK: stablehlo.exponential
+// CHECK: scaled.normalize
+// CHECK: scaled.cast %{{.*}} : tensor<4xf32> -> tensor<4xf16>
+func.func @masked(%p: tensor<4xi1>, %x: tensor<4xf32>, %m: tensor<f32>) -> tensor<4xf32> {
+  %c = stablehlo.constant dense<-1.0e30> : tensor<4xf32>
+  %0 = stablehlo.select %p, %x, %c : tensor<4xi1>, tensor<4xf32>
+  %1 = stablehlo.broadcast_in_dim %m, dims = [] : (tensor<f32>) -> tensor<4xf32>
+  %2 = stablehlo.subtract %0, %1 : tensor<4xf32>
+  %3 = stablehlo.exponential %2 : tensor<4xf32>
+  %4 = stablehlo.negate %3 : tensor<4xf32>
+  return %4 : tensor<4xf32>
+}
+
+// -----
+
+// A number within float16's precision of others is no mask.
+// CHECK-LABEL: func.func @chosen
+// CHECK: stablehlo.select
+// CHECK: scaled.normalize
+// CHECK: scaled.cast %{{.*}} : tensor<4xf32> -> tensor<4xf16>
+func.func @chosen(%p: tensor<4xi1>, %x: tensor<4xf32>) -> tensor<4xf32> {
+  %c = stablehlo.constant dense<-1.0e3> : tensor<4xf32>
+  %0 = stablehlo.select %p, %x, %c : tensor<4xi1>, tensor<4xf32>
+  %1 = stablehlo.negate %0 : tensor<4xf32>
+  return %1 : tensor<4xf32>
+}
+
+// -----
+
+// What a contraction or a loop takes is normalised first.
+// CHECK-LABEL: func.func @stored
+// CHECK: stablehlo.select
+// CHECK: scaled.normalize
+// CHECK: %[[N:.*]], %{{.*}} = scaled.normalize
+// CHECK: %[[D:.*]] = scaled.cast %[[N]] : tensor<4xf32> -> tensor<4xf16>
+// CHECK: scaled.dot_general
+func.func @stored(%p: tensor<4xi1>, %x: tensor<4xf32>) -> tensor<f32> {
+  %c = stablehlo.constant dense<-1.0e30> : tensor<4xf32>
+  %0 = stablehlo.select %p, %x, %c : tensor<4xi1>, tensor<4xf32>
+  %1 = stablehlo.dot_general %0, %x, contracting_dims = [0] x [0] : (tensor<4xf32>, tensor<4xf32>) -> tensor<f32>
+  return %1 : tensor<f32>
+}
