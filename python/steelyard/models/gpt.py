@@ -1,0 +1,86 @@
+# Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""GPT-2: a decoder of pre-norm blocks with learned positions (Radford et al., Language Models are Unsupervised Multitask
+Learners, 2019, section 2.3)."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from steelyard.models.layers import (
+    Initialiser,
+    attention,
+    cross_entropy,
+    join_heads,
+    layer_norm,
+    layer_norm_parameters,
+    linear,
+    linear_parameters,
+    split_heads,
+    stack,
+    through,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class GPT:
+    """Sizes of the model; ``heads`` divides ``width``. With ``scan`` the blocks are one ``lax.scan`` over stacked layers."""
+
+    vocabulary: int
+    length: int
+    width: int = 96
+    depth: int = 3
+    heads: int = 4
+    expansion: int = 4
+    scan: bool = False
+
+    def __post_init__(self) -> None:
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} is not a multiple of heads {self.heads}")
+
+    def initialise(self, seed: int) -> Any:
+        """Weights of variance 1 / fan-in, divided by 2 · depth where they add to the residual stream; embeddings as GPT-2."""
+        draw, deviation = Initialiser(seed), 0.02
+        residual = float(1 / np.sqrt(2 * self.depth))
+        hidden = self.expansion * self.width
+
+        def block() -> Any:
+            return {
+                "norm1": layer_norm_parameters(self.width),
+                "qkv": linear_parameters(draw.weight(self.width, 3 * self.width)),
+                "out": linear_parameters(draw.weight(self.width, self.width, gain=residual)),
+                "norm2": layer_norm_parameters(self.width),
+                "up": linear_parameters(draw.weight(self.width, hidden)),
+                "down": linear_parameters(draw.weight(hidden, self.width, gain=residual)),
+            }
+
+        blocks = [block() for _ in range(self.depth)]
+        return {
+            "embedding": draw.normal(self.vocabulary, self.width, deviation=deviation),
+            "position": draw.normal(self.length, self.width, deviation=deviation),
+            "blocks": stack(blocks) if self.scan else blocks,
+            "norm": layer_norm_parameters(self.width),
+        }
+
+    def block(self, p: Any, x: Any) -> Any:
+        """[batch, length, width] → the same."""
+        h = layer_norm(p["norm1"], x)
+        q, k, v = (split_heads(a, self.heads) for a in jnp.split(linear(p["qkv"], h), 3, -1))
+        x = x + linear(p["out"], join_heads(attention(q, k, v, causal=True)))
+        h = jax.nn.gelu(linear(p["up"], layer_norm(p["norm2"], x)))
+        return x + linear(p["down"], h)
+
+    def apply(self, parameters: Any, tokens: Any) -> Any:
+        """Integers [batch, at most ``length``] → logits [batch, length, vocabulary]; the embedding is the readout too."""
+        x = parameters["embedding"][tokens] + parameters["position"][: tokens.shape[1]]
+        x = layer_norm(parameters["norm"], through(self.block, parameters["blocks"], x))
+        return x @ parameters["embedding"].T
+
+    def loss(self, parameters: Any, tokens: Any) -> Any:
+        """Mean cross-entropy in nats of each next token. ``tokens``: integers [batch, length + 1]."""
+        return cross_entropy(self.apply(parameters, tokens[:, :-1]), tokens[:, 1:])
