@@ -29,7 +29,7 @@ from steelyard.models.layers import (
 
 @dataclasses.dataclass(frozen=True)
 class GPT:
-    """Sizes of the model; ``heads`` divides ``width``. With ``scan`` the blocks are one ``lax.scan`` over stacked layers."""
+    """Sizes of the model; ``heads`` divides ``width``. With ``scan`` the blocks are a ``lax.scan`` over stacked layers."""
 
     vocabulary: int
     length: int
@@ -44,7 +44,7 @@ class GPT:
             raise ValueError(f"width {self.width} is not a multiple of heads {self.heads}")
 
     def initialise(self, seed: int) -> Any:
-        """Weights of variance 1 / fan-in, divided by 2 · depth where they add to the residual stream; embeddings as GPT-2."""
+        """Weights of variance 1 / fan-in, over 2 · depth where they add to the residual stream; embeddings as GPT-2."""
         draw, deviation = Initialiser(seed), 0.02
         residual = float(1 / np.sqrt(2 * self.depth))
         hidden = self.expansion * self.width
