@@ -74,6 +74,7 @@ static void buildBuffers(OpPassManager &pm) {
 static void buildLoops(OpPassManager &pm) {
   pm.addPass(steelyard::cpu::createCPUOutlineLoops());
   pm.addPass(steelyard::cpu::createCPUOutlineRegions());
+  pm.addPass(steelyard::cpu::createCPUMergeFunctions());
   pm.addPass(steelyard::cpu::createCPUPlanArena());
   pm.addPass(steelyard::createConvertScaledCastToArith());
   pm.addPass(steelyard::createVerifyNoArithOnSmallFloats());

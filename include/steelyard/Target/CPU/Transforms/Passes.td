@@ -119,6 +119,16 @@ def CPUOutlineRegions : Pass<"cpu-outline-regions", "::mlir::ModuleOp"> {
                            "::mlir::LLVM::LLVMDialect", "::mlir::arith::ArithDialect"];
 }
 
+def CPUMergeFunctions : Pass<"cpu-merge-functions", "::mlir::ModuleOp"> {
+  let summary = "keeps one of equal private functions";
+  let description = [{
+    Layers of equal shapes give equal regions: a model's code, and the time to compile it, then grow with the kinds of its layers,
+    not with their number. Names and locations don't count; every reference to a function that goes names the one that stays.
+
+    Numerics: bit for bit.
+  }];
+}
+
 def CPUToLLVM : Pass<"cpu-to-llvm", "::mlir::ModuleOp"> {
   let summary = "lowers buffers, loops and runtime calls to the LLVM dialect";
   let description = [{
