@@ -2,6 +2,7 @@
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "steelyard/Dialect/Scaled/Utils/Exponents.h"
 #include "steelyard/Dialect/Scaled/Utils/StepState.h"
 #include "steelyard/Dialect/StableHLO/IR/StableHLO.h"
 
@@ -65,7 +66,7 @@ public:
     BlockArgument history =
         addStepState(site.function, "fp8-delayed." + site.name,
                      DenseElementsAttr::get(historyType, none.getValue()));
-    Value greatest = reduceMax(b, loc, history, exponentType, none);
+    Value greatest = largestExponent(b, loc, history);
     Value known = scaled::ExponentSubOp::create(
         b, loc, exponentType,
         scaled::ExponentAddOp::create(b, loc, exponentType, greatest,
@@ -88,22 +89,6 @@ public:
   }
 
 private:
-  static Value reduceMax(OpBuilder &b, Location loc, Value history,
-                         RankedTensorType type, IntegerAttr none) {
-    Value least = stablehlo::ConstantOp::create(
-        b, loc, DenseElementsAttr::get(type, none.getValue()));
-    auto reduce = stablehlo::ReduceOp::create(
-        b, loc, TypeRange(type), ValueRange(history), ValueRange(least),
-        b.getDenseI64ArrayAttr({0}));
-    OpBuilder::InsertionGuard guard(b);
-    Block *body =
-        b.createBlock(&reduce.getBody(), {}, {type, type}, {loc, loc});
-    Value larger = stablehlo::MaximumOp::create(
-        b, loc, type, body->getArgument(0), body->getArgument(1));
-    stablehlo::ReturnOp::create(b, loc, larger);
-    return reduce.getResult(0);
-  }
-
   /// The history without its oldest entry, and a new one.
   static Value append(OpBuilder &b, Location loc, Value history, Value now) {
     auto type = cast<RankedTensorType>(history.getType());

@@ -54,6 +54,15 @@ public:
   /// it).
   virtual mlir::Value real(unsigned index) = 0;
 
+  /// The dimension along which each slice of the operand has an exponent of its
+  /// own, if it has one: a stack that a loop made. What is above joins the
+  /// slices at the largest of their exponents, in float32, with a remark, but
+  /// for `real`, which needs no one exponent.
+  virtual std::optional<int64_t> sliceDimension(unsigned index) = 0;
+  /// The operand's data in storage type, and the exponents of its slices: of
+  /// the data's rank, the other dimensions 1.
+  virtual std::pair<mlir::Value, mlir::Value> slices(unsigned index) = 0;
+
   /// Exponent arithmetic: of a product, a quotient, where scales are joined;
   /// and constants.
   virtual mlir::Value add(mlir::Value lhs, mlir::Value rhs) = 0;
@@ -82,6 +91,10 @@ public:
   /// A result in storage type, of which nothing but its exponent is known.
   virtual void stored(unsigned index, mlir::Value storage,
                       mlir::Value exponent) = 0;
+  /// A result in storage type whose slices along a dimension have these
+  /// exponents.
+  virtual void sliced(unsigned index, mlir::Value storage,
+                      mlir::Value exponents, int64_t dimension) = 0;
   /// A scaled tensor that a scaled operation made (a float32 accumulator).
   virtual void accumulator(unsigned index, mlir::Value scaled) = 0;
   /// A constant, at compile time.
@@ -91,9 +104,11 @@ public:
   virtual void plainResult(unsigned index, mlir::Value value) = 0;
 
   /// What crosses the boundary of a region: float tensors as scaled tensors in
-  /// storage, the rest as it is. The type, an operand, a result.
+  /// storage, the rest as it is. The type, an operand, a result. Slices along
+  /// `dimension` have their own exponents.
   virtual mlir::Type carriedType(mlir::Type type) = 0;
-  virtual mlir::Value carried(unsigned index) = 0;
+  virtual mlir::Value carried(unsigned index,
+                              std::optional<int64_t> dimension = {}) = 0;
   virtual void carriedResult(unsigned index, mlir::Value value) = 0;
   /// Moves a region of the operation to `to`, where its block has arguments of
   /// these carried types, and applies the rules inside. Failure after an error.

@@ -67,10 +67,6 @@ struct Rescale : OpConversionPattern<RescaleOp> {
     Type wide = isSmall ? rewriter.getF32Type() : Type(element);
     Location loc = op.getLoc();
     Value delta = adaptor.getDelta();
-    if (isa<RankedTensorType>(delta.getType())) {
-      delta = tensor::ExtractOp::create(rewriter, loc, delta, ValueRange());
-    }
-    auto factors = RescaleFactorsOp::create(rewriter, loc, wide, delta);
     auto body = [&](OpBuilder &b, Location nested,
                     ValueRange elements) -> Value {
       Value value = elements[0];
@@ -83,6 +79,16 @@ struct Rescale : OpConversionPattern<RescaleOp> {
       return isSmall ? CastOp::create(b, nested, element, value).getResult()
                      : value;
     };
+    auto deltas = dyn_cast<RankedTensorType>(delta.getType());
+    if (deltas && deltas.getRank() != 0) {
+      rewriter.replaceOp(op, bySlices(rewriter, loc, type, adaptor.getData(),
+                                      delta, body, wide));
+      return success();
+    }
+    if (deltas) {
+      delta = tensor::ExtractOp::create(rewriter, loc, delta, ValueRange());
+    }
+    auto factors = RescaleFactorsOp::create(rewriter, loc, wide, delta);
     if (op->hasAttr(RescaleOp::kInPlace)) {
       rewriter.replaceOp(op, inPlace(rewriter, loc, type, adaptor.getData(),
                                      factors.getResults(), body));
@@ -95,6 +101,47 @@ struct Rescale : OpConversionPattern<RescaleOp> {
     }
     rewriter.replaceOp(op, elementwise(rewriter, loc, type, operands, body));
     return success();
+  }
+
+  /// Factors of several deltas are three tensors of the deltas' shape.
+  static Value bySlices(OpBuilder &builder, Location loc, RankedTensorType type,
+                        Value data, Value deltas, ScalarBody body,
+                        Type factor) {
+    RankedTensorType several =
+        cast<RankedTensorType>(deltas.getType()).clone(factor);
+    int64_t rank = type.getRank();
+    AffineMap identity = builder.getMultiDimIdentityMap(rank);
+    SmallVector<utils::IteratorType> parallel(rank,
+                                              utils::IteratorType::parallel);
+    SmallVector<Value> empty(
+        3, tensor::EmptyOp::create(builder, loc, several.getShape(), factor));
+    auto factors = linalg::GenericOp::create(
+        builder, loc, SmallVector<Type>(3, several), ValueRange(deltas), empty,
+        SmallVector<AffineMap>(4, identity), parallel,
+        [&](OpBuilder &b, Location nested, ValueRange elements) {
+          auto made = RescaleFactorsOp::create(b, nested, factor, elements[0]);
+          linalg::YieldOp::create(b, nested, made.getResults());
+        });
+    SmallVector<AffineExpr> position;
+    for (int64_t dim = 0; dim < rank; ++dim) {
+      bool isOne = several.getDimSize(dim) == 1 && type.getDimSize(dim) != 1;
+      position.push_back(isOne ? builder.getAffineConstantExpr(0)
+                               : builder.getAffineDimExpr(dim));
+    }
+    AffineMap slice = AffineMap::get(rank, 0, position, builder.getContext());
+    SmallVector<Value> operands = {data};
+    llvm::append_range(operands, factors.getResults());
+    Value result = tensor::EmptyOp::create(builder, loc, type.getShape(),
+                                           type.getElementType());
+    return linalg::GenericOp::create(
+               builder, loc, TypeRange(type), operands, ValueRange(result),
+               SmallVector<AffineMap>{identity, slice, slice, slice, identity},
+               parallel,
+               [&](OpBuilder &b, Location nested, ValueRange elements) {
+                 linalg::YieldOp::create(b, nested,
+                                         body(b, nested, elements.drop_back()));
+               })
+        .getResult(0);
   }
 
   /// The data is the destination: bufferization copies it only if somebody

@@ -10,19 +10,20 @@ using namespace steelyard;
 
 namespace {
 
-constexpr char kCarried[] = "carried with the data: each trip's own";
+constexpr char kCarried[] =
+    "carried with the data: each trip's own; of stacks that are written a "
+    "slice a trip, one exponent a slice";
 constexpr char kBranch[] = "the chosen branch's";
 
 /// The operation with these operands, its regions rewritten. The arguments of
 /// their blocks have the operands' types, if there are any.
 LogicalResult rewriteRegions(Operation *op, ScaleRewriter &rw,
-                             ValueRange operands, TypeRange arguments) {
+                             ValueRange operands, TypeRange arguments,
+                             TypeRange results) {
   OperationState state(op->getLoc(), op->getName());
   state.addOperands(operands);
   state.addAttributes(op->getAttrs());
-  for (Type type : op->getResultTypes()) {
-    state.addTypes(rw.carriedType(type));
-  }
+  state.addTypes(results);
   for (unsigned index = 0; index < op->getNumRegions(); ++index) {
     state.addRegion();
   }
@@ -38,16 +39,63 @@ LogicalResult rewriteRegions(Operation *op, ScaleRewriter &rw,
   return success();
 }
 
+/// Every reader of the value, but for `writer`, reads single slices of it.
+bool isReadBySlices(Value value, int64_t dimension, Operation *writer) {
+  return llvm::all_of(value.getUsers(), [&](Operation *user) {
+    return user == writer ||
+           (isa<DynamicSliceOp, SliceOp>(user) &&
+            cast<RankedTensorType>(user->getResult(0).getType())
+                    .getDimSize(dimension) == 1);
+  });
+}
+
+/// The dimension along which a loop writes what it carries as scan does what it
+/// stacks: by updates of one whole slice, each reader reading one slice.
+std::optional<int64_t> stackDimension(WhileOp loop, unsigned index) {
+  BlockArgument before = loop.getBody().getArgument(index);
+  Operation *writer = loop.getBody().front().getTerminator();
+  Value after = writer->getOperand(index);
+  if (after == before || llvm::count(writer->getOperands(), after) != 1) {
+    return std::nullopt;
+  }
+  std::optional<int64_t> dimension;
+  while (after != before) {
+    auto update = after.getDefiningOp<DynamicUpdateSliceOp>();
+    if (!update) {
+      return std::nullopt;
+    }
+    std::optional<int64_t> own = updatedSlice(update);
+    if (!own || (dimension && own != dimension) ||
+        !isReadBySlices(after, *own, writer)) {
+      return std::nullopt;
+    }
+    dimension = own;
+    writer = update;
+    after = update.getOperand();
+  }
+  // Also the condition reads it.
+  bool isStack = llvm::is_contained(writer->getOperands().drop_front(), before)
+                     ? false
+                     : isReadBySlices(before, *dimension, writer) &&
+                           isReadBySlices(loop.getCond().getArgument(index),
+                                          *dimension, nullptr);
+  return isStack ? dimension : std::nullopt;
+}
+
 LogicalResult loop(Operation *op, ScaleRewriter &rw) {
   SmallVector<Value> operands;
   for (unsigned index = 0; index < op->getNumOperands(); ++index) {
-    operands.push_back(rw.carried(index));
+    operands.push_back(
+        rw.carried(index, stackDimension(cast<WhileOp>(op), index)));
   }
-  return rewriteRegions(op, rw, operands, ValueRange(operands).getTypes());
+  TypeRange types = ValueRange(operands).getTypes();
+  return rewriteRegions(op, rw, operands, types, types);
 }
 
 LogicalResult branches(Operation *op, ScaleRewriter &rw) {
-  return rewriteRegions(op, rw, rw.plain(0), {});
+  SmallVector<Type> results = llvm::map_to_vector(
+      op->getResultTypes(), [&](Type type) { return rw.carriedType(type); });
+  return rewriteRegions(op, rw, rw.plain(0), {}, results);
 }
 
 } // namespace

@@ -10,14 +10,8 @@ using namespace mlir;
 using namespace mlir::stablehlo;
 using namespace steelyard;
 
-namespace {
-
-constexpr char kMove[] = "kept: elements are moved in their storage type";
-constexpr char kConstant[] = "from amax, at compile time";
-constexpr char kIota[] = "from amax";
-constexpr char kJoin[] = "maximum of the operands', data moved to it";
-
-Value again(Operation *op, ScaleRewriter &rw, ValueRange operands) {
+Value steelyard::moveAgain(Operation *op, ScaleRewriter &rw,
+                           ValueRange operands) {
   auto type = cast<RankedTensorType>(op->getResult(0).getType());
   OperationState state(op->getLoc(), op->getName());
   state.addOperands(operands);
@@ -26,9 +20,19 @@ Value again(Operation *op, ScaleRewriter &rw, ValueRange operands) {
   return rw.builder().create(state)->getResult(0);
 }
 
+namespace {
+
+constexpr char kMove[] = "kept: elements are moved in their storage type";
+constexpr char kConstant[] = "from amax, at compile time";
+constexpr char kIota[] = "from amax";
+constexpr char kJoin[] = "maximum of the operands', data moved to it";
+
 LogicalResult moveElements(Operation *op, ScaleRewriter &rw) {
   if (!rw.isScaled(0)) {
     return failure();
+  }
+  if (succeeded(moveSlices(op, rw))) {
+    return success();
   }
   SmallVector<Value> operands = {rw.storage(0)};
   for (unsigned index = 1; index < op->getNumOperands(); ++index) {
@@ -37,7 +41,7 @@ LogicalResult moveElements(Operation *op, ScaleRewriter &rw) {
   bool spreadsScalar =
       isa<BroadcastInDimOp>(op) &&
       cast<ShapedType>(op->getOperand(0).getType()).getNumElements() == 1;
-  rw.moved(0, again(op, rw, operands), 0, spreadsScalar);
+  rw.moved(0, moveAgain(op, rw, operands), 0, spreadsScalar);
   return success();
 }
 
@@ -77,7 +81,7 @@ LogicalResult join(Operation *op, ScaleRewriter &rw) {
   // The operand with the largest exponent keeps its data, so a concatenation of
   // normalised tensors is one.
   bool keepsRange = normalized && isa<ConcatenateOp>(op);
-  rw.result(0, again(op, rw, moved), e,
+  rw.result(0, moveAgain(op, rw, moved), e,
             keepsRange ? AmaxRange::normalized() : AmaxRange::unknown());
   return success();
 }
@@ -123,15 +127,19 @@ LogicalResult updateInLoop(Operation *op, ScaleRewriter &rw) {
   for (unsigned index = 2; index < op->getNumOperands(); ++index) {
     operands.push_back(rw.plain(index));
   }
-  rw.stored(0, again(op, rw, operands), e);
+  rw.stored(0, moveAgain(op, rw, operands), e);
   return success();
 }
 
 constexpr char kUpdate[] =
     "from amax of the result, both operands' data moved to one exponent; of "
     "what "
-    "a loop carries: the maximum, its data moved only where that grows";
+    "a loop carries: the maximum, its data moved only where that grows; where "
+    "slices have their own: the update's, beside the others";
 LogicalResult update(Operation *op, ScaleRewriter &rw) {
+  if (succeeded(updateSlice(cast<DynamicUpdateSliceOp>(op), rw))) {
+    return success();
+  }
   if (isCarried(op->getOperand(0))) {
     return updateInLoop(op, rw);
   }
@@ -140,7 +148,7 @@ LogicalResult update(Operation *op, ScaleRewriter &rw) {
     for (unsigned index = 2; index < op->getNumOperands(); ++index) {
       operands.push_back(rw.plain(index));
     }
-    return again(op, rw, operands);
+    return moveAgain(op, rw, operands);
   });
 }
 

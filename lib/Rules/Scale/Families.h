@@ -52,6 +52,23 @@ mlir::LogicalResult chooseBetween(
     ScaleRewriter &rw, const ScaledOperand &x, const ScaledOperand &y,
     llvm::function_ref<mlir::Value(mlir::Value x, mlir::Value y)> create);
 
+/// The dimension along which the update replaces one whole slice of at least
+/// two, if it does.
+std::optional<int64_t> updatedSlice(mlir::stablehlo::DynamicUpdateSliceOp op);
+
+/// An update of one whole slice along the dimension along which the operand's
+/// slices have their own exponents. Failure: it is another update.
+mlir::LogicalResult updateSlice(mlir::stablehlo::DynamicUpdateSliceOp op,
+                                ScaleRewriter &rw);
+
+/// A move of whole slices with their own exponents. Failure: the operand has
+/// none, or the operation takes slices apart.
+mlir::LogicalResult moveSlices(mlir::Operation *op, ScaleRewriter &rw);
+
+/// The operation that moves elements, on other operands.
+mlir::Value moveAgain(mlir::Operation *op, ScaleRewriter &rw,
+                      mlir::ValueRange operands);
+
 void attachElementwiseRules(mlir::MLIRContext &context);
 void attachDataMovementRules(mlir::MLIRContext &context);
 void attachReductionRules(mlir::MLIRContext &context);

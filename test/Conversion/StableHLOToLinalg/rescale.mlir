@@ -51,3 +51,22 @@ func.func @constant(%x: tensor<8xf32>) -> tensor<8xf32> {
   %0 = scaled.rescale %x, %e : tensor<8xf32>, tensor<i32>
   return %0 : tensor<8xf32>
 }
+
+// Several deltas: their factors are tensors of the deltas' shape, made once for each, not for each element.
+// CHECK-LABEL: func.func @slices
+// CHECK: %[[F:.*]]:3 = linalg.generic
+// CHECK-SAME: ins(%{{.*}} : tensor<4x1xi32>) outs(%{{.*}}, %{{.*}}, %{{.*}} : tensor<4x1xf32>, tensor<4x1xf32>, tensor<4x1xf32>)
+// CHECK: scaled.rescale_factors %{{.*}} : f32
+// CHECK: linalg.generic
+// CHECK-SAME: ins(%{{.*}}, %[[F]]#0, %[[F]]#1, %[[F]]#2 : tensor<4x8xf32>, tensor<4x1xf32>, tensor<4x1xf32>, tensor<4x1xf32>)
+// CHECK-COUNT-3: arith.mulf %{{.*}} : f32
+// FUSED-LABEL: func.func @slices
+// FUSED: linalg.generic
+// FUSED: scaled.rescale_factors
+// FUSED: linalg.generic
+// FUSED-NOT: scaled.rescale_factors
+// FUSED: linalg.yield
+func.func @slices(%x: tensor<4x8xf32>, %e: tensor<4x1xi32>) -> tensor<4x8xf32> {
+  %0 = scaled.rescale %x, %e : tensor<4x8xf32>, tensor<4x1xi32>
+  return %0 : tensor<4x8xf32>
+}

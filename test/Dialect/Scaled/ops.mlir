@@ -35,6 +35,7 @@ func.func @unpack_blocks(%x: !scaled.tensor<4x40xf8E4M3FN, f8E8M0FNU[1, 32]>) ->
 // CHECK: scaled.dot_general
 // CHECK: scaled.observe %{{.*}} "tap"
 // CHECK: scaled.rescale %{{.*}}, %{{.*}} : tensor<4x8xf32>, tensor<i32>
+// CHECK: scaled.rescale %{{.*}}, %{{.*}} : tensor<4x8xf32>, tensor<4x1xi32>
 // CHECK: scaled.rescale_factors %{{.*}} : f64
 // CHECK: scaled.edge %{{.*}} forward 5.000000e-01 backward 2.000000e+00
 func.func @ops(%x: tensor<4x8xf32>, %e: tensor<i32>, %key: tensor<i64>) -> tensor<4x8xf32> {
@@ -48,6 +49,8 @@ func.func @ops(%x: tensor<4x8xf32>, %e: tensor<i32>, %key: tensor<i64>) -> tenso
   %r = scaled.dot_general %p, %z batching_dims = [] x [] contracting_dims = [1] x [1] : (!scaled.tensor<4x8xf8E4M3FN, exp>, !scaled.tensor<4x8xf8E5M2, exp>) -> !scaled.tensor<4x4xf32, exp>
   %o = scaled.observe %v "tap" : tensor<4x8xf32>
   %w = scaled.rescale %o, %e : tensor<4x8xf32>, tensor<i32>
+  %es = stablehlo.constant dense<3> : tensor<4x1xi32>
+  %ws = scaled.rescale %w, %es : tensor<4x8xf32>, tensor<4x1xi32>
   %c1 = arith.constant 1 : i32
   %f:3 = scaled.rescale_factors %c1 : f64
   %g = scaled.edge %w forward 0.5 backward 2.0 : tensor<4x8xf32>

@@ -107,3 +107,19 @@ func.func @exponent_below() {
   %0 = scaled.constant_exponent -2097153 : i32
   return
 }
+
+// -----
+
+func.func @deltas(%x: tensor<4x8xf32>, %deltas: tensor<8x1xi32>) {
+  // expected-error@+1 {{'scaled.rescale' op deltas 'tensor<8x1xi32>' do not fit 'tensor<4x8xf32>': each of their sizes is 1 or the data's}}
+  %y = scaled.rescale %x, %deltas : tensor<4x8xf32>, tensor<8x1xi32>
+  return
+}
+
+// -----
+
+func.func @deltas_of_a_scalar(%x: f32, %deltas: tensor<1xi32>) {
+  // expected-error@+1 {{'scaled.rescale' op deltas 'tensor<1xi32>' do not fit 'f32'}}
+  %y = scaled.rescale %x, %deltas : f32, tensor<1xi32>
+  return
+}

@@ -1,6 +1,6 @@
 // RUN: steelyard-opt %s --scaled-to-pairs -split-input-file -verify-diagnostics
 
-// expected-error@+1 {{has no lowering yet: one exponent a tensor is what computes}}
+// expected-error@+1 {{has no lowering here: one exponent a slice is for what loops carry}}
 func.func @rows(%x: !scaled.tensor<4x8xf16, exp[1, *]>) {
   return
 }

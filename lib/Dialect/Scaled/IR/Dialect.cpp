@@ -328,6 +328,24 @@ bool ScaledTensorType::isPerTensorExponent() const {
          getLevels()[0].getKind() == ScaleKind::Exponent;
 }
 
+std::optional<int64_t> ScaledTensorType::getSliceDimension() const {
+  if (getLevels().size() != 1 ||
+      getLevels()[0].getKind() != ScaleKind::Exponent) {
+    return std::nullopt;
+  }
+  std::optional<int64_t> dimension;
+  for (auto [index, size] : llvm::enumerate(getLevels()[0].getBlock())) {
+    if (size == -1) {
+      continue;
+    }
+    if (size != 1 || dimension) {
+      return std::nullopt;
+    }
+    dimension = index;
+  }
+  return dimension;
+}
+
 ScaledTensorType
 ScaledTensorType::cloneWithElementType(Type elementType,
                                        FormatAttr format) const {

@@ -240,6 +240,24 @@ OpFoldResult ConstantExponentOp::fold(FoldAdaptor) {
   return exponentAttr(getType(), static_cast<int32_t>(getValueAttr().getInt()));
 }
 
+LogicalResult RescaleOp::verify() {
+  auto deltas = dyn_cast<RankedTensorType>(getDelta().getType());
+  if (!deltas || deltas.getRank() == 0) {
+    return success();
+  }
+  auto data = dyn_cast<RankedTensorType>(getData().getType());
+  bool fits = data && data.getRank() == deltas.getRank() &&
+              llvm::all_of(llvm::zip(data.getShape(), deltas.getShape()),
+                           [](auto sizes) {
+                             auto [size, count] = sizes;
+                             return count == 1 || count == size;
+                           });
+  return fits ? success()
+              : emitOpError() << "deltas " << deltas << " do not fit "
+                              << getData().getType()
+                              << ": each of their sizes is 1 or the data's";
+}
+
 OpFoldResult RescaleOp::fold(FoldAdaptor adaptor) {
   return constantExponent(adaptor.getDelta()) == 0 ? OpFoldResult(getData())
                                                    : OpFoldResult();

@@ -61,14 +61,21 @@ private:
     return success();
   }
 
-  static LogicalResult check(Location location, Type type) {
+  /// `allowsSlices`: where slices with exponents of their own may stand, in
+  /// what only joins, splits and carries.
+  static LogicalResult check(Location location, Type type,
+                             bool allowsSlices = false) {
     auto scaled = dyn_cast<ScaledTensorType>(type);
-    if (scaled && !scaled.isPerTensorExponent()) {
-      return emitError(location)
-             << type
-             << " has no lowering yet: one exponent a tensor is what computes";
+    if (!scaled || scaled.isPerTensorExponent() ||
+        (allowsSlices && scaled.getSliceDimension())) {
+      return success();
     }
-    return success();
+    return emitError(location)
+           << type << " has no lowering "
+           << (scaled.getSliceDimension()
+                   ? "here: one exponent a slice is for what loops carry"
+                   : "yet: one exponent a tensor, or a slice of what loops "
+                     "carry, is what computes");
   }
 
   LogicalResult splitArguments() {
@@ -120,9 +127,12 @@ private:
   }
 
   FailureOr<bool> expand(Operation *op) {
+    bool allowsSlices =
+        isa<PackOp, UnpackOp, stablehlo::WhileOp, stablehlo::CaseOp,
+            stablehlo::IfOp, stablehlo::ReturnOp>(op);
     for (Type type : llvm::concat<const Type>(op->getOperandTypes(),
                                               op->getResultTypes())) {
-      if (failed(check(op->getLoc(), type))) {
+      if (failed(check(op->getLoc(), type, allowsSlices))) {
         return failure();
       }
     }
@@ -217,8 +227,7 @@ private:
       auto scaled = dyn_cast<ScaledTensorType>(type);
       split.push_back(scaled ? Type(scaled.getDataType()) : type);
       if (scaled) {
-        split.push_back(RankedTensorType::get(
-            {}, IntegerType::get(type.getContext(), /*width=*/32)));
+        split.push_back(scaled.getScaleTypes().front());
       }
     }
     return split;

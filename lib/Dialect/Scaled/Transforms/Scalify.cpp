@@ -118,9 +118,18 @@ private:
   /// The end of a region.
   void passOn(stablehlo::ReturnOp leave) {
     ScalifyRewriter rewriter = rewriterAt(leave);
+    // A condition's truth is all that it passes on, and no result.
+    Operation *around = leave->getParentOp();
+    auto dimensionOf = [&](unsigned index) -> std::optional<int64_t> {
+      auto type =
+          index < around->getNumResults()
+              ? dyn_cast<ScaledTensorType>(around->getResult(index).getType())
+              : ScaledTensorType();
+      return type ? type.getSliceDimension() : std::nullopt;
+    };
     SmallVector<Value> passed;
     for (unsigned index = 0; index < leave->getNumOperands(); ++index) {
-      passed.push_back(rewriter.carried(index));
+      passed.push_back(rewriter.carried(index, dimensionOf(index)));
     }
     stablehlo::ReturnOp::create(rewriter.builder(), leave.getLoc(), passed);
   }

@@ -4,6 +4,7 @@
 
 #include "ScalifyRewriter.h"
 
+#include "steelyard/Dialect/Scaled/Utils/Exponents.h"
 #include "steelyard/Dialect/StableHLO/IR/StableHLO.h"
 
 #include <cmath>
@@ -27,6 +28,10 @@ RankedTensorType tensorOf(Value value) {
   return cast<RankedTensorType>(value.getType());
 }
 
+std::optional<int64_t> sliceDimensionOf(Value scaled) {
+  return cast<ScaledTensorType>(scaled.getType()).getSliceDimension();
+}
+
 } // namespace
 
 FloatType steelyard::storageOf(RankedTensorType type, FloatType storage) {
@@ -45,17 +50,62 @@ const ScalifiedValue &ScalifyRewriter::value(unsigned index) {
   return found->second;
 }
 
+const ScalifiedValue &ScalifyRewriter::single(unsigned index) {
+  const ScalifiedValue &known = value(index);
+  if (!known.scaled || !sliceDimensionOf(known.scaled)) {
+    return known;
+  }
+  auto [entry, isNew] = joined.try_emplace(index);
+  if (isNew) {
+    int64_t dimension = *sliceDimensionOf(known.scaled);
+    op->emitRemark() << "'" << op->getName()
+                     << "' has one scale a tensor: those of the "
+                     << tensorOf(op->getOperand(index)).getDimSize(dimension)
+                     << " slices that a loop stacked in operand " << index
+                     << " are joined";
+    entry->second = single(known);
+  }
+  return entry->second;
+}
+
+/// Float32 holds slices 2^126 below the largest.
+ScalifiedValue ScalifyRewriter::single(const ScalifiedValue &value) {
+  if (!sliceDimensionOf(value.scaled)) {
+    return value;
+  }
+  // Once, where the stack is made: a loop may read it in each trip.
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointAfterValue(value.scaled);
+  auto parts = UnpackOp::create(b, loc, value.scaled);
+  Value exponents = parts.getScales().front();
+  Value largest = largestExponent(b, loc, exponents);
+  ScalifiedValue result = value;
+  result.scaled =
+      pack(move(widen(parts.getData()), exponents, largest), largest);
+  return result;
+}
+
+std::optional<int64_t> ScalifyRewriter::sliceDimension(unsigned index) {
+  Value found = value(index).scaled;
+  return found ? sliceDimensionOf(found) : std::nullopt;
+}
+
+std::pair<Value, Value> ScalifyRewriter::slices(unsigned index) {
+  auto parts = UnpackOp::create(b, loc, value(index).scaled);
+  return {parts.getData(), parts.getScales().front()};
+}
+
 bool ScalifyRewriter::isScaled(unsigned index) {
   return static_cast<bool>(value(index).scaled);
 }
 Value ScalifyRewriter::plain(unsigned index) { return value(index).plain; }
 Value ScalifyRewriter::scaled(unsigned index) {
-  Value found = value(index).scaled;
+  Value found = single(index).scaled;
   auto type = cast<ScaledTensorType>(found.getType());
   if (type.getElementType() == storageType) {
     return found;
   }
-  auto [data, exponent] = withinStorage(value(index));
+  auto [data, exponent] = withinStorage(single(index));
   return pack(
       CastOp::create(b, loc, type.getDataType().clone(storageType), data),
       exponent);
@@ -73,10 +123,10 @@ ScalifyRewriter::withinStorage(const ScalifiedValue &value) {
 }
 
 Value ScalifyRewriter::storage(unsigned index) {
-  return UnpackOp::create(b, loc, value(index).scaled).getData();
+  return UnpackOp::create(b, loc, single(index).scaled).getData();
 }
 Value ScalifyRewriter::exponent(unsigned index) {
-  return UnpackOp::create(b, loc, value(index).scaled).getScales().front();
+  return UnpackOp::create(b, loc, single(index).scaled).getScales().front();
 }
 
 Value ScalifyRewriter::widen(Value data) {
@@ -94,20 +144,24 @@ Value ScalifyRewriter::round(Value data) {
              : CastOp::create(b, loc, type, data).getResult();
 }
 
-Value ScalifyRewriter::pack(Value data, Value exponent) {
-  auto type = ScaledTensorType::get(tensorOf(data).getShape(),
-                                    tensorOf(data).getElementType());
+Value ScalifyRewriter::pack(Value data, Value exponent,
+                            std::optional<int64_t> dimension) {
+  ArrayRef<int64_t> shape = tensorOf(data).getShape();
+  Type element = tensorOf(data).getElementType();
+  auto type = dimension ? ScaledTensorType::get(shape, element, *dimension)
+                        : ScaledTensorType::get(shape, element);
   return PackOp::create(b, loc, type, data, exponent);
 }
 
 ScaledOperand ScalifyRewriter::operand(unsigned index) {
-  const ScalifiedValue &known = value(index);
+  const ScalifiedValue &known = single(index);
   return {widen(storage(index)), exponent(index), known.range, known.isUniform,
           known.isZero};
 }
 
 Value ScalifyRewriter::real(unsigned index) {
-  return move(widen(storage(index)), exponent(index), constant(0));
+  auto [data, exponents] = slices(index);
+  return move(widen(data), exponents, constant(0));
 }
 
 Value ScalifyRewriter::add(Value lhs, Value rhs) {
@@ -131,6 +185,14 @@ std::pair<Value, Value> ScalifyRewriter::half(Value exponent) {
 Value ScalifyRewriter::move(Value data, Value from, Value to) {
   if (from == to) {
     return data;
+  }
+  // One exponent stands for each slice's.
+  for (auto [one, other] : {std::pair(&from, &to), std::pair(&to, &from)}) {
+    RankedTensorType type = tensorOf(*other);
+    if (tensorOf(*one).getRank() == 0 && type.getRank() != 0) {
+      *one = stablehlo::BroadcastInDimOp::create(b, loc, type, *one,
+                                                 b.getDenseI64ArrayAttr({}));
+    }
   }
   Value delta = b.createOrFold<ExponentDeltaOp>(loc, from.getType(), from, to);
   return b.createOrFold<RescaleOp>(loc, data.getType(), data, delta);
@@ -176,7 +238,7 @@ void ScalifyRewriter::exact(unsigned index, Value data, Value exponent,
 
 void ScalifyRewriter::moved(unsigned index, Value storage, unsigned from,
                             bool isUniform) {
-  const ScalifiedValue known = value(from);
+  const ScalifiedValue known = single(from);
   bool keepsAll = isUniform || known.isUniform ||
                   tensorOf(storage).getNumElements() ==
                       tensorOf(op->getOperand(from)).getNumElements();
@@ -256,13 +318,36 @@ Type ScalifyRewriter::carriedType(Type type) {
                                storageOf(tensor, storageType));
 }
 
-Value ScalifyRewriter::carried(unsigned index) {
+Value ScalifyRewriter::carried(unsigned index,
+                               std::optional<int64_t> dimension) {
   const ScalifiedValue known = value(index);
-  return known.scaled ? keep(known, StateRounding()) : known.plain;
+  if (!known.scaled) {
+    return known.plain;
+  }
+  if (dimension && sliceDimensionOf(known.scaled) == dimension) {
+    return known.scaled;
+  }
+  Value kept = keep(single(index), StateRounding());
+  if (!dimension) {
+    return kept;
+  }
+  auto parts = UnpackOp::create(b, loc, kept);
+  auto type = ScaledTensorType::get(tensorOf(parts.getData()).getShape(),
+                                    tensorOf(parts.getData()).getElementType(),
+                                    *dimension);
+  Value exponents = stablehlo::BroadcastInDimOp::create(
+      b, loc, type.getScaleTypes().front(), parts.getScales().front(),
+      b.getDenseI64ArrayAttr({}));
+  return PackOp::create(b, loc, type, parts.getData(), exponents);
 }
 
 void ScalifyRewriter::stored(unsigned index, Value storage, Value exponent) {
   set(index, afterBoundary(pack(storage, exponent)));
+}
+
+void ScalifyRewriter::sliced(unsigned index, Value storage, Value exponents,
+                             int64_t dimension) {
+  set(index, afterBoundary(pack(storage, exponents, dimension)));
 }
 
 void ScalifyRewriter::carriedResult(unsigned index, Value value) {
@@ -340,8 +425,9 @@ Value ScalifyRewriter::round(Value data, const StateRounding &rounding) {
                         Rounding::Stochastic, bits);
 }
 
-Value ScalifyRewriter::keep(const ScalifiedValue &value,
+Value ScalifyRewriter::keep(const ScalifiedValue &stack,
                             const StateRounding &rounding) {
+  ScalifiedValue value = single(stack);
   auto type = cast<ScaledTensorType>(value.scaled.getType());
   if (type.getElementType() == storageOf(type.getDataType(), storageType)) {
     return value.scaled;
@@ -350,8 +436,9 @@ Value ScalifyRewriter::keep(const ScalifiedValue &value,
   return pack(round(data, rounding), exponent);
 }
 
-Value ScalifyRewriter::root(const ScalifiedValue &value,
+Value ScalifyRewriter::root(const ScalifiedValue &stack,
                             const StateRounding &rounding) {
+  ScalifiedValue value = single(stack);
   auto parts = UnpackOp::create(b, loc, value.scaled);
   auto [halved, odd] = half(parts.getScales().front());
   Value data = move(widen(parts.getData()), odd, constant(0));

@@ -11,8 +11,10 @@ namespace steelyard {
 
 /// What the walk knows of a value of the function.
 struct ScalifiedValue {
-  mlir::Value scaled; ///< !scaled.tensor, or null: the value has no scale
-  mlir::Value plain;  ///< where it has none
+  /// !scaled.tensor, or null: the value has no scale. One exponent a tensor, or
+  /// a slice of a stack that a loop made.
+  mlir::Value scaled;
+  mlir::Value plain; ///< where it has none
   AmaxRange range;
   bool isUniform = false;
   bool isZero = false;
@@ -52,6 +54,8 @@ public:
   mlir::Value exponent(unsigned index) override;
   mlir::Value scaled(unsigned index) override;
   mlir::Value real(unsigned index) override;
+  std::optional<int64_t> sliceDimension(unsigned index) override;
+  std::pair<mlir::Value, mlir::Value> slices(unsigned index) override;
   mlir::Value add(mlir::Value lhs, mlir::Value rhs) override;
   mlir::Value sub(mlir::Value lhs, mlir::Value rhs) override;
   mlir::Value max(mlir::Value lhs, mlir::Value rhs) override;
@@ -66,11 +70,14 @@ public:
              bool isUniform) override;
   void stored(unsigned index, mlir::Value storage,
               mlir::Value exponent) override;
+  void sliced(unsigned index, mlir::Value storage, mlir::Value exponents,
+              int64_t dimension) override;
   void accumulator(unsigned index, mlir::Value scaled) override;
   void constantResult(unsigned index, mlir::DenseElementsAttr value) override;
   void plainResult(unsigned index, mlir::Value value) override;
   mlir::Type carriedType(mlir::Type type) override;
-  mlir::Value carried(unsigned index) override;
+  mlir::Value carried(unsigned index,
+                      std::optional<int64_t> dimension = {}) override;
   void carriedResult(unsigned index, mlir::Value value) override;
   llvm::LogicalResult region(mlir::Region &from, mlir::Region &to,
                              mlir::TypeRange arguments) override;
@@ -94,7 +101,11 @@ public:
 
 private:
   const ScalifiedValue &value(unsigned index);
-  mlir::Value pack(mlir::Value data, mlir::Value exponent);
+  /// A value with one exponent: where its slices have their own, these joined.
+  const ScalifiedValue &single(unsigned index);
+  ScalifiedValue single(const ScalifiedValue &value);
+  mlir::Value pack(mlir::Value data, mlir::Value exponent,
+                   std::optional<int64_t> dimension = {});
   /// Data and exponent of a value as storage takes them.
   std::pair<mlir::Value, mlir::Value>
   withinStorage(const ScalifiedValue &value);
@@ -109,6 +120,7 @@ private:
   mlir::FloatType storageType;
   ScalifiedValues &values;
   VisitBlock visitBlock;
+  llvm::SmallDenseMap<unsigned, ScalifiedValue> joined;
   bool keepsWide = false;
   bool isSpread = false;
 };

@@ -2,6 +2,7 @@
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "steelyard/Dialect/Scaled/IR/Scaled.h"
 #include "steelyard/Target/CPU/Transforms/Passes.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -20,7 +21,7 @@ using namespace mlir;
 namespace {
 
 /// Scalar operations of a body; transcendental functions and divisions count
-/// eightfold.
+/// eightfold, factors of a rescale as the twenty operations that they become.
 unsigned costOf(linalg::GenericOp op) {
   unsigned cost = 0;
   for (Operation &scalar : op.getBody()->without_terminator()) {
@@ -28,7 +29,7 @@ unsigned costOf(linalg::GenericOp op) {
         isa<math::MathDialect>(scalar.getDialect()) ||
         isa<arith::DivFOp, arith::RemFOp, arith::DivSIOp, arith::DivUIOp>(
             scalar);
-    cost += slow ? 8 : 1;
+    cost += isa<scaled::RescaleFactorsOp>(scalar) ? 20 : slow ? 8 : 1;
   }
   return cost;
 }

@@ -15,11 +15,12 @@ class Scaled_Op<string mnemonic, list<Trait> traits = []> : Op<Scaled_Dialect, m
 def Scaled_FloatTensor : RankedTensorOf<[AnyFloat], [], "float tensor">;
 def Scaled_DataTensor : RankedTensorOf<[AnyFloat, AnyI<8>, AnyI<16>], [], "tensor of floats or codes">;
 def Scaled_ScaleTensor : RankedTensorOf<[I<32>, AnyFloat], [], "tensor of scales">;
-/// One exponent of two, e in [-2^20, 2^20]: a tensor in the graph, a scalar inside a lowered region.
+/// Exponents of two, e in [-2^20, 2^20]: a tensor in the graph, of rank 0 for one exponent a tensor; a scalar inside a
+/// lowered region.
 /// One exponent of two of a whole tensor.
 def Scaled_ExponentTensor : Type<CPred<"::llvm::isa<::mlir::RankedTensorType>($_self) && ::llvm::cast<::mlir::RankedTensorType>($_self).getRank() == 0 && ::llvm::cast<::mlir::RankedTensorType>($_self).getElementType().isSignlessInteger(32)">, "tensor<i32>", "::mlir::RankedTensorType">,
     BuildableType<"::mlir::RankedTensorType::get({}, $_builder.getI32Type())">;
-def Scaled_Exponent : AnyTypeOf<[0DTensorOf<[I32]>, I32], "exponent (i32 or tensor<i32>)">;
+def Scaled_Exponent : AnyTypeOf<[RankedTensorOf<[I32]>, I32], "exponent or exponents (i32 or tensor of i32)">;
 def Scaled_FloatOrCodeLike : AnyTypeOf<[AnyFloat, AnyI<8>, AnyI<16>, VectorOfAnyRankOf<[AnyFloat, AnyI<8>, AnyI<16>]>,
                                         RankedTensorOf<[AnyFloat, AnyI<8>, AnyI<16>]>], "float or code, scalar, vector or tensor">;
 def Scaled_FloatLike : AnyTypeOf<[AnyFloat, VectorOfAnyRankOf<[AnyFloat]>, RankedTensorOf<[AnyFloat]>], "float, scalar, vector or tensor">;
@@ -143,9 +144,11 @@ def Scaled_RescaleOp : Scaled_Op<"rescale", [Pure, AllTypesMatch<["data", "resul
   let summary = "data × 2^delta with one rounding, any delta";
   let description = [{
     Like C's scalbn: exact unless the result is subnormal or overflows, and then
-    rounded once. One delta for all elements; any i32 is allowed.
+    rounded once. One delta for all elements, or a tensor of them of the data's rank, where a size of 1 stands for the
+    whole dimension; any i32 is allowed.
     ```mlir
     %y = scaled.rescale %x, %delta : tensor<4x8xf32>, tensor<i32>
+    %z = scaled.rescale %x, %deltas : tensor<4x8xf32>, tensor<4x1xi32>
     ```
     With the attribute `scaled.in_place` the CPU writes the result over the data where nothing reads these any more.
   }];
@@ -153,6 +156,7 @@ def Scaled_RescaleOp : Scaled_Op<"rescale", [Pure, AllTypesMatch<["data", "resul
   let results = (outs Scaled_FloatLike:$result);
   let assemblyFormat = "$data `,` $delta attr-dict `:` type($data) `,` type($delta)";
   let hasFolder = 1;
+  let hasVerifier = 1;
   let extraClassDeclaration = [{
     static constexpr ::llvm::StringLiteral kInPlace = "scaled.in_place";
   }];

@@ -31,6 +31,15 @@ def Scaled_TensorType : TypeDef<Scaled_Dialect, "ScaledTensor", [ShapedTypeInter
       auto *context = elementType.getContext();
       return $_get(context, shape, elementType, FormatAttr(),
                    ::llvm::ArrayRef<ScaleLevelAttr>(ScaleLevelAttr::get(context, ScaleKind::Exponent, {})));
+    }]>,
+    /// One exponent a slice along a dimension.
+    TypeBuilderWithInferredContext<(ins "::llvm::ArrayRef<int64_t>":$shape, "::mlir::Type":$elementType,
+                                        "int64_t":$sliceDimension), [{
+      auto *context = elementType.getContext();
+      ::llvm::SmallVector<int64_t> block(shape.size(), -1);
+      block[sliceDimension] = 1;
+      return $_get(context, shape, elementType, FormatAttr(),
+                   ::llvm::ArrayRef<ScaleLevelAttr>(ScaleLevelAttr::get(context, ScaleKind::Exponent, block)));
     }]>
   ];
   let extraClassDeclaration = [{
@@ -41,8 +50,10 @@ def Scaled_TensorType : TypeDef<Scaled_Dialect, "ScaledTensor", [ShapedTypeInter
     ::mlir::RankedTensorType getDataType() const;
     /// The type of the scales of one level, in the order of the levels.
     ::llvm::SmallVector<::mlir::RankedTensorType> getScaleTypes() const;
-    /// One level, kind `exp`, one scale a tensor: what computes today.
+    /// One level, kind `exp`, one scale a tensor.
     bool isPerTensorExponent() const;
+    /// The dimension d of one level of kind `exp` with one scale a slice along d: exp[*, 1, *]. Nothing for others.
+    ::std::optional<int64_t> getSliceDimension() const;
     /// Same shape and levels, other storage.
     ScaledTensorType cloneWithElementType(::mlir::Type elementType, FormatAttr format = {}) const;
   }];
