@@ -27,6 +27,7 @@ llvm::ArrayRef<std::unique_ptr<Recipe>> steelyard::allRecipes() {
     std::vector<std::unique_ptr<Recipe>> list;
     list.push_back(createFP8Current());
     list.push_back(createFP8Delayed());
+    list.push_back(createFP8Fixed());
     return list;
   }();
   return recipes;

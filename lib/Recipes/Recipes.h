@@ -10,6 +10,7 @@ namespace steelyard {
 
 std::unique_ptr<Recipe> createFP8Current();
 std::unique_ptr<Recipe> createFP8Delayed();
+std::unique_ptr<Recipe> createFP8Fixed();
 
 } // namespace steelyard
 

@@ -31,6 +31,8 @@ class Recipe(Scheme):
         ``"fp8-current"``: E4M3 weights and activations, E5M2 gradients, current per-tensor power-of-two scales.
         ``"fp8-delayed"``: the same formats, scales from the largest amax of the last ``history`` (1024) calls and
         ``margin`` (0) powers of two to spare; the histories are the compiled function's ``recipe_state``.
+        ``"fp8-fixed"``: the same formats with the scale 2^``exponent`` (0) for every operand, saturating: what plain casts
+        do, to compare with.
     **options : int
         The recipe's own options.
 

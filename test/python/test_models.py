@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from steelyard.models import GPT
@@ -31,6 +34,26 @@ def test_gpt_scanned_is_gpt() -> None:
     ours, theirs = SMALL.initialise(3), scanned.initialise(3)
     assert parameter_count(ours) == parameter_count(theirs)
     np.testing.assert_allclose(jax.jit(scanned.loss)(theirs, TOKENS), jax.jit(SMALL.loss)(ours, TOKENS), rtol=1e-6)
+
+
+def test_gpt_samples_what_it_finds_likely() -> None:
+    """A model that has learnt to count, in a window shorter than what it writes."""
+    model = GPT(vocabulary=5, length=4, width=16, depth=1, heads=2)
+    parameters = jax.tree.map(np.zeros_like, model.initialise(0))
+    # Attention and the multilayer perceptron add nothing; the readout of each token's embedding is the next one.
+    parameters["embedding"] = np.eye(5, 16, dtype="f4")
+    parameters["norm"]["gain"] += 1
+    following = GPT.apply
+
+    class Counting(GPT):
+        def apply(self, parameters: Any, tokens: Any) -> Any:
+            return jnp.roll(following(self, parameters, tokens), 1, -1)
+
+    counting = Counting(**model.__dict__)
+    sample = jax.jit(lambda p, key: counting.sample(p, np.array([[3], [0]], "i4"), key, 9, temperature=0.05))
+    assert sample(parameters, jax.random.key(0)).tolist() == [[4, 0, 1, 2, 3, 4, 0, 1, 2], [1, 2, 3, 4, 0, 1, 2, 3, 4]]
+    with pytest.raises(ValueError, match="the prompt has 5 tokens; from 1 to 4 are taken"):
+        model.sample(parameters, np.zeros((1, 5), "i4"), jax.random.key(0), 2)
 
 
 def test_sizes_that_do_not_fit() -> None:

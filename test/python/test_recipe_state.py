@@ -54,6 +54,21 @@ def test_delayed_scales(history: int, margin: int) -> None:
     assert state["fp8-delayed.1.activation"].tolist() == on_w.history
 
 
+@pytest.mark.parametrize("exponent", [0, 5, -20])
+def test_fixed_scale(exponent: int) -> None:
+    random = np.random.default_rng(0)
+    product = steelyard.jit(lambda x, w: x @ w, scheme=steelyard.Recipe("fp8-fixed", exponent=exponent))
+    w = random.standard_normal((16, 8), np.float32)
+
+    def cast(x: NDArray[np.float32]) -> NDArray[np.float32]:
+        data = np.clip(x * np.float32(2.0**-exponent), -448, 448).astype(ml_dtypes.float8_e4m3fn)
+        return data.astype(np.float32) * np.float32(2.0**exponent)
+
+    for scale in [1.0, 2.0**12, 2.0**-12, 0.0]:
+        x = random.standard_normal((4, 16), np.float32) * np.float32(scale)
+        np.testing.assert_allclose(product(x, w), cast(x) @ cast(w), rtol=1e-5, atol=1e-5 * scale)
+
+
 @pytest.mark.parametrize("name", ["fp8-delayed", "fp8-current"])
 @pytest.mark.parametrize("scaled", [False, True], ids=["Recipe", "Scalify"])
 def test_infinities_and_nan_show(name: str, scaled: bool) -> None:
@@ -170,7 +185,7 @@ def test_stochastic_rounding_by_its_law() -> None:
 @pytest.mark.parametrize(
     ("make", "match"),
     [
-        (lambda: steelyard.Recipe("fp4"), "name is one of 'fp8-current', 'fp8-delayed', got 'fp4'"),
+        (lambda: steelyard.Recipe("fp4"), "name is one of 'fp8-current', 'fp8-delayed', 'fp8-fixed', got 'fp4'"),
         (lambda: steelyard.Recipe("fp8-delayed", length=3), "has no option 'length'; it has history, margin"),
         (lambda: steelyard.Recipe("fp8-current", history=3), "has no option 'history'; it has none"),
         (lambda: steelyard.Recipe("fp8-delayed", history=0), "history is an integer from 1 to 65536, got 0"),

@@ -74,7 +74,7 @@ def attention(q: Any, k: Any, v: Any, causal: bool) -> Any:
     batch, heads, length, d = q.shape
     groups = k.shape[1]
     q = q.reshape(batch, groups, heads // groups, length, d)
-    scores = jnp.einsum("bgntd,bgsd->bgnts", q, k) / np.float32(np.sqrt(d))
+    scores = jnp.einsum("bgntd,bgsd->bgnts", q, k) / float(np.sqrt(d))
     if causal:
         scores = jnp.where(jnp.tril(jnp.ones((length, k.shape[2]), bool)), scores, -jnp.inf)
     mixed = jnp.einsum("bgnts,bgsd->bgntd", jax.nn.softmax(scores), v)

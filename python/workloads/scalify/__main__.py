@@ -1,0 +1,219 @@
+# Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""``python -m workloads.scalify --output-dir build/scalify [--quick | --demo]``."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import pathlib
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+import steelyard
+from scipy import stats
+from steelyard.models import GPT
+from steelyard.models.layers import parameter_count
+from tqdm import tqdm
+
+from workloads import text
+from workloads.results import row, write
+from workloads.scalify import figures
+from workloads.scalify.training import FLOAT32, SCALIFY, Run, Task, contenders, train
+
+SEEDS = range(3)
+MULTIPLIERS = [2.0**k for k in (-16, -8, 0, 8, 16)]
+PROMPT = "And God said"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m workloads.scalify", description=__doc__)
+    parser.add_argument("--output-dir", type=pathlib.Path, default=pathlib.Path("build/scalify"))
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--quick", action="store_true", help="a tenth of the time: fewer seeds, steps and multipliers")
+    size.add_argument("--demo", action="store_true", help="one training of two minutes beside float32, and its text")
+    parser.add_argument("--tokens", choices=("characters", "byte-pairs"), default="characters")
+    parser.add_argument("--vocabulary", type=int, default=512, help="of byte pairs")
+    parser.add_argument("--width", type=int, default=96)
+    parser.add_argument("--depth", type=int, default=3)
+    parser.add_argument("--length", type=int, default=64, help="tokens that the model sees at once")
+    parser.add_argument("--steps", type=int, help="of a whole training")
+    options = parser.parse_args()
+    out: pathlib.Path = options.output_dir
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        task = make_task(options)
+    except OSError as error:
+        print(f"workloads.scalify: cannot write {out}: {error.strerror}", file=sys.stderr)
+        return 1
+    except ValueError as error:
+        print(f"workloads.scalify: {error}", file=sys.stderr)
+        return 2
+    count = parameter_count(task.model.initialise(0))
+    print(f"King James text, {len(task.train):,} tokens of {task.tokenizer.size} kinds; GPT of {count:,} parameters:")
+    print(f"width {task.model.width}, depth {task.model.depth}, {task.model.length} tokens; AdamW, batch {task.batch}")
+    return demo(task, out) if options.demo else study(task, out, quick=options.quick)
+
+
+def make_task(options: argparse.Namespace) -> Task:
+    for name in ("width", "depth", "length", "vocabulary"):
+        if getattr(options, name) < 1:
+            raise ValueError(f"--{name} is at least 1, got {getattr(options, name)}")
+    steps = options.steps or (200 if options.quick else 1200)
+    if steps < 20:
+        raise ValueError(f"--steps is at least 20, got {steps}")
+    whole = text.scripture()
+    tokenizer: text.Tokenizer
+    if options.tokens == "characters":
+        tokenizer = text.CharacterTokenizer(whole)
+    else:
+        tokenizer = text.BytePairTokenizer(whole, options.vocabulary)
+    parts = text.split(tokenizer.encode(whole))
+    model = GPT(tokenizer.size, options.length, options.width, options.depth, heads=4)
+    return Task(model, tokenizer, *parts, steps)
+
+
+def demo(task: Task, out: pathlib.Path, seconds: float = 120) -> int:
+    """As many steps as Scalify takes in two minutes; then float32 does the same."""
+    # The schedule must know the number of steps, so a few are timed first.
+    steps = contenders(task)
+    timed = train(task, SCALIFY, steps[SCALIFY], seed=0, steps=12)
+    each = float(timed.seconds / 11)
+    task = Task(**{**task.__dict__, "steps": max(20, round(seconds / each))})
+    steps = contenders(task)
+    runs: dict[str, Run] = {}
+    for name in (SCALIFY, FLOAT32):
+        with tqdm(total=task.steps, desc=f"{name:16s}", unit="step", disable=None) as progress:
+
+            def show(loss: float, progress: Any = progress) -> None:
+                progress.update()
+                progress.set_postfix(loss=f"{loss:.3f}", refresh=False)
+
+            runs[name] = train(task, name, steps[name], seed=0, watch=show)
+    for name, run in runs.items():
+        took = f"{task.steps} steps in {run.seconds:.0f} s"
+        print(f"  {name:22s} held-out loss {task.held_out_loss(run.parameters):.4f} nats a token, {took}")
+    figures.losses(out / "gpt_losses.png", {name: [run.losses] for name, run in runs.items()})
+    print(f"written to {out}: gpt_losses.png. What the model trained in FP8 writes after {PROMPT!r}:")
+    print(write_text(task, runs[SCALIFY].parameters, 400))
+    return 0
+
+
+def write_text(task: Task, parameters: Any, count: int) -> str:
+    """A sample, drawn by compiled code as well."""
+    prompt = task.tokenizer.encode(PROMPT)[None, -task.model.length :]
+
+    def sample(parameters: Any, prompt: Any, seed: Any) -> Any:
+        return task.model.sample(parameters, prompt, jax.random.key(seed), count, temperature=0.7)
+
+    parameters = jax.tree.map(lambda p: np.asarray(p, np.float32), parameters)
+    tokens = np.asarray(steelyard.jit(sample)(parameters, prompt, np.uint32(0)))
+    return PROMPT + task.tokenizer.decode(tokens[0])
+
+
+def study(task: Task, out: pathlib.Path, quick: bool) -> int:
+    seeds = list(SEEDS)[: 2 if quick else None]
+    multipliers = MULTIPLIERS[::2] if quick else MULTIPLIERS
+    short = task.steps // 5
+    steps = contenders(task)
+    names = list(steps)
+    runs: dict[str, list[Run]] = {FLOAT32: [], SCALIFY: []}
+    held_out: dict[str, list[float]] = {name: [] for name in runs}
+    total = task.steps * 2 * len(seeds) + short * len(names) * len(multipliers)
+    with tqdm(total=total, unit="step", disable=None) as progress:
+
+        def show(loss: float) -> None:
+            progress.update()
+
+        for seed in seeds:
+            for name, results in runs.items():
+                progress.set_description(f"{name}, seed {seed}")
+                results.append(train(task, name, steps[name], seed, watch=show))
+                held_out[name].append(task.held_out_loss(results[-1].parameters))
+                progress.write(f"{name}, seed {seed}: held-out loss {held_out[name][-1]:.4f}")
+        # Their own schedule, which ends where they do; the compiled functions don't depend on it but for two numbers.
+        briefly = Task(**{**task.__dict__, "steps": short})
+        steps = contenders(briefly)
+        sweep: dict[str, list[float]] = {name: [] for name in names}
+        for name, losses in sweep.items():
+            for multiplier in multipliers:
+                progress.set_description(f"{name}, loss × {multiplier:g}")
+                run = train(briefly, name, steps[name], 0, multiplier=multiplier, watch=show)
+                losses.append(task.held_out_loss(run.parameters))
+    difference = paired(held_out[SCALIFY], held_out[FLOAT32])
+    print(_table(task, runs, held_out, difference))
+    print(_sweep_table(short, multipliers, sweep))
+    figures.losses(out / "losses.png", {name: [run.losses for run in results] for name, results in runs.items()})
+    figures.multipliers(out / "multipliers.png", multipliers, sweep, short)
+    figures.exponents(out / "exponents.png", runs[SCALIFY][0].exponents)
+    _write_csv(out, runs, multipliers, sweep)
+    rows = [row("scalify/held_out_loss", held_out[SCALIFY], "nats", "lower", {FLOAT32: held_out[FLOAT32]})]
+    rows.append(row("scalify/paired_difference", list(difference), "nats", "lower", target="within seed noise"))
+    for name, results in runs.items():
+        rows.append(row(f"scalify/step_seconds/{name}", [r.seconds / (len(r.losses) - 1) for r in results], "s", "lower"))
+    for index, multiplier in enumerate(multipliers):
+        peers: dict[str, float | Sequence[float]] = {name: sweep[name][index] for name in names if name != SCALIFY}
+        rows.append(
+            row(f"scalify/held_out_loss_at_multiplier_{multiplier:g}", sweep[SCALIFY][index], "nats", "lower", peers)
+        )
+    write(out / "results.json", rows)
+    print(f"written to {out}: results.json, losses.csv, multipliers.csv, three .png. A sample:")
+    print(write_text(task, runs[SCALIFY][0].parameters, 300))
+    return 0
+
+
+def paired(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, float, float]:
+    """The mean difference over seeds within its 95 % interval by Student's t: low, mean, high."""
+    differences = np.subtract(ours, theirs)
+    mean = float(np.mean(differences))
+    half = float(stats.t.ppf(0.975, len(differences) - 1) * np.std(differences, ddof=1) / np.sqrt(len(differences)))
+    return mean - half, mean, mean + half
+
+
+def _table(task: Task, runs: dict[str, list[Run]], held_out: dict[str, list[float]], difference: Sequence[float]) -> str:
+    lines = [f"{task.steps} steps, {len(runs[FLOAT32])} seeds: nats a token, mean ± standard deviation over seeds"]
+    lines.append(f"  {'':22s}{'held-out loss':>18s}{'last 50 batches':>18s}{'ms a step':>12s}")
+    for name, results in runs.items():
+        ends = [float(np.mean(run.losses[-50:])) for run in results]
+        each = min(run.seconds / (len(run.losses) - 1) for run in results)
+        lines.append(f"  {name:22s}{_spread(held_out[name]):>18s}{_spread(ends):>18s}{each * 1e3:>12.0f}")
+    low, mean, high = difference
+    lines.append(
+        f"  held-out loss of {SCALIFY} less float32's, paired: {mean:+.4f}, 95 % interval [{low:+.4f}, {high:+.4f}]"
+    )
+    return "\n".join(lines)
+
+
+def _sweep_table(steps: int, multipliers: Sequence[float], sweep: dict[str, list[float]]) -> str:
+    lines = [f"held-out loss after {steps} steps against the units of the loss (one seed)"]
+    lines.append("  " + " " * 22 + "".join(f"{f'2^{np.log2(m):.0f}':>8s}" for m in multipliers))
+    for name, losses in sweep.items():
+        lines.append(f"  {name:22s}" + "".join(f"{loss:8.3f}" for loss in losses))
+    return "\n".join(lines)
+
+
+def _spread(values: Sequence[float]) -> str:
+    return f"{np.mean(values):.4f} ± {np.std(values, ddof=1):.4f}"
+
+
+def _write_csv(
+    out: pathlib.Path, runs: dict[str, list[Run]], multipliers: Sequence[float], sweep: dict[str, list[float]]
+) -> None:
+    with (out / "losses.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["contender", "seed", "step", "training loss"])
+        for name, results in runs.items():
+            for seed, run in enumerate(results):
+                writer.writerows([name, seed, step, loss] for step, loss in enumerate(run.losses))
+    with (out / "multipliers.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["contender", "multiplier", "held-out loss"])
+        for name, losses in sweep.items():
+            writer.writerows([name, multiplier, loss] for multiplier, loss in zip(multipliers, losses, strict=True))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
