@@ -155,6 +155,7 @@ Cache::Cache(std::string_view module, const CompileOptions &options)
   add(compilerIdentity());
   add(describeTarget(options.cpu, options.features));
   add(options.scheme);
+  add(options.profile ? "profile" : "");
   add(options.name);
   add(StringRef(module.data(), module.size()));
   SmallString<128> file(options.cacheDirectory);

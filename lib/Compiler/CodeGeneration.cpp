@@ -172,6 +172,7 @@ steelyard::loadObject(std::unique_ptr<MemoryBuffer> object) {
   define("steelyard_gemm", &steelyard_gemm);
   define("steelyard_parallel_for", &steelyard_parallel_for);
   define("steelyard_poll", &steelyard_poll);
+  define("steelyard_mark", &steelyard_mark);
   define("steelyard_check_eq", &steelyard_check_eq);
   define("steelyard_check_close", &steelyard_check_close);
   define("steelyard_check_almost_eq", &steelyard_check_almost_eq);

@@ -14,6 +14,7 @@ using namespace steelyard;
 
 LLVM_YAML_IS_SEQUENCE_VECTOR(TensorSpec)
 LLVM_YAML_IS_SEQUENCE_VECTOR(ArenaTensor)
+LLVM_YAML_IS_SEQUENCE_VECTOR(Site)
 LLVM_YAML_IS_SEQUENCE_VECTOR(FunctionSpec)
 LLVM_YAML_IS_SEQUENCE_VECTOR(steelyard::Diagnostic)
 
@@ -75,6 +76,15 @@ struct yaml::MappingTraits<ArenaTensor> {
 };
 
 template <>
+struct yaml::MappingTraits<Site> {
+  static void mapping(IO &io, Site &site) {
+    io.mapRequired("kind", site.kind);
+    io.mapRequired("buffers", site.buffers);
+    io.mapRequired("location", site.location);
+  }
+};
+
+template <>
 struct yaml::MappingTraits<FunctionSpec> {
   static void mapping(IO &io, FunctionSpec &spec) {
     io.mapRequired("name", spec.name);
@@ -82,6 +92,7 @@ struct yaml::MappingTraits<FunctionSpec> {
     io.mapRequired("results", spec.results);
     io.mapRequired("arena-bytes", spec.arenaSize);
     io.mapRequired("arena-tensors", spec.arenaTensors);
+    io.mapRequired("sites", spec.sites);
     io.mapRequired("checks", spec.hasChecks);
   }
 };

@@ -312,6 +312,16 @@ std::vector<ArenaTensor> describeArena(func::FuncOp function) {
   return tensors;
 }
 
+std::vector<Site> describeSites(ArrayAttr marked) {
+  std::vector<Site> sites;
+  for (auto entry : marked.getAsRange<DictionaryAttr>()) {
+    sites.push_back({entry.getAs<StringAttr>("kind").str(),
+                     entry.getAs<StringAttr>("buffers").str(),
+                     print(Location(entry.getAs<LocationAttr>("location")))});
+  }
+  return sites;
+}
+
 std::vector<steelyard_value>
 runtimeValues(const std::vector<TensorSpec> &specs) {
   std::vector<steelyard_value> values;
@@ -395,6 +405,9 @@ void describeMemory(ModuleOp module, std::vector<FunctionSpec> &functions) {
             function->getAttrOfType<IntegerAttr>("steelyard.arena_size")) {
       spec.arenaSize = size.getInt();
       spec.arenaTensors = describeArena(function);
+    }
+    if (auto sites = function->getAttrOfType<ArrayAttr>("steelyard.sites")) {
+      spec.sites = describeSites(sites);
     }
     spec.hasChecks |=
         function.walk([](cpu::CheckOp) { return WalkResult::interrupt(); })
@@ -487,6 +500,10 @@ public:
           return failure();
         }
         code.functions = std::move(*functions);
+      }
+      if (options.profile && next.name == StringRef("loops") &&
+          failed(stage("profile", buildProfilePipeline))) {
+        return failure();
       }
       describeMemory(*module, code.functions);
     }

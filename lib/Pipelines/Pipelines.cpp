@@ -87,6 +87,10 @@ static void buildLLVM(OpPassManager &pm) {
   pm.addPass(steelyard::cpu::createCPUToLLVM());
 }
 
+void steelyard::buildProfilePipeline(OpPassManager &pm) {
+  pm.addPass(cpu::createCPUMarkSites());
+}
+
 llvm::ArrayRef<steelyard::Stage> steelyard::cpuStages() {
   static constexpr Stage stages[] = {
       {"fuse", buildFuse},       {"pairs", buildPairs},

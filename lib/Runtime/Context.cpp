@@ -180,6 +180,28 @@ int32_t steelyard_poll(steelyard_context *context) {
   return context->cancelled() ? STEELYARD_CANCELLED : STEELYARD_OK;
 }
 
+void steelyard_mark(steelyard_context *context, int64_t site) {
+  auto now = std::chrono::steady_clock::now();
+  if (site >= 0) {
+    auto index = static_cast<size_t>(site);
+    if (index >= context->siteTimes.size()) {
+      context->siteTimes.resize(index + 1);
+    }
+    context->siteTimes[index] +=
+        std::chrono::nanoseconds(now - context->lastMark).count();
+  }
+  context->lastMark = now;
+}
+
+void steelyard_context_site_times(const steelyard_context *context,
+                                  int64_t count, int64_t *nanoseconds) {
+  for (int64_t site = 0; site < count; ++site) {
+    auto index = static_cast<size_t>(site);
+    nanoseconds[site] =
+        index < context->siteTimes.size() ? context->siteTimes[index] : 0;
+  }
+}
+
 void steelyard_parallel_for(steelyard_context *context, int64_t begin,
                             int64_t end, int64_t grain,
                             void (*body)(int64_t, int64_t, void *),

@@ -6,6 +6,7 @@
 #define STEELYARD_LIB_RUNTIME_CONTEXT_H
 
 #include <atomic>
+#include <chrono>
 #include <mutex>
 #include <vector>
 
@@ -61,6 +62,9 @@ struct steelyard_context {
   int64_t checkCount = 0;
   int64_t checkFailures = 0;
   std::vector<std::string> checkReports;
+
+  std::vector<int64_t> siteTimes; ///< nanoseconds
+  std::chrono::steady_clock::time_point lastMark;
 
   std::mutex mutex; // of what follows
   steelyard::runtime::Status error;

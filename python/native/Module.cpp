@@ -122,12 +122,13 @@ private:
 std::shared_ptr<Executable>
 compileModule(nb::bytes module, const std::string &scheme,
               const std::string &dump, const std::string &cpu,
-              const std::string &name, nb::object onDiagnostic) {
+              const std::string &name, nb::object onDiagnostic, bool profile) {
   CompileOptions options;
   options.scheme = scheme;
   options.dumpDirectory = dump;
   options.cpu = cpu;
   options.name = name;
+  options.profile = profile;
   if (std::string error = readCacheEnvironment(options); !error.empty()) {
     throw std::runtime_error("error: " + error);
   }
@@ -221,15 +222,29 @@ NB_MODULE(_native, m) {
       .def_ro("element_type", &ArenaTensor::elementType)
       .def_ro("offset", &ArenaTensor::offset)
       .def_ro("byte_size", &ArenaTensor::byteSize);
+  nb::class_<Site>(m, "Site")
+      .def_ro("kind", &Site::kind)
+      .def_ro("buffers", &Site::buffers)
+      .def_ro("location", &Site::location);
   nb::class_<FunctionSpec>(m, "FunctionSpec")
       .def_ro("name", &FunctionSpec::name)
       .def_ro("arguments", &FunctionSpec::arguments)
       .def_ro("results", &FunctionSpec::results)
       .def_ro("arena_size", &FunctionSpec::arenaSize)
-      .def_ro("arena_tensors", &FunctionSpec::arenaTensors);
+      .def_ro("arena_tensors", &FunctionSpec::arenaTensors)
+      .def_ro("sites", &FunctionSpec::sites);
   nb::class_<Context>(m, "Context")
       .def(nb::init<int>(), nb::arg("threads") = 0)
-      .def("arena", &Context::arena);
+      .def("arena", &Context::arena)
+      .def(
+          "site_times",
+          [](const Context &context, size_t count) {
+            std::vector<int64_t> times(count);
+            steelyard_context_site_times(
+                context.get(), static_cast<int64_t>(count), times.data());
+            return times;
+          },
+          nb::arg("count"));
   nb::class_<Executable>(m, "Executable")
       .def_prop_ro("functions", &Executable::functions)
       .def_prop_ro("object_code",
@@ -241,7 +256,8 @@ NB_MODULE(_native, m) {
            nb::arg("arguments"), nb::arg("results"));
   m.def("compile", &compileModule, nb::arg("module"), nb::arg("scheme") = "",
         nb::arg("dump_directory") = "", nb::arg("cpu") = "",
-        nb::arg("name") = "module", nb::arg("on_diagnostic") = nb::none());
+        nb::arg("name") = "module", nb::arg("on_diagnostic") = nb::none(),
+        nb::arg("profile") = false);
   m.def("recipes", [] {
     nb::dict all;
     for (const RecipeSpec &recipe : recipes()) {

@@ -16,6 +16,7 @@ from steelyard._compile import CompiledModule, compile
 from steelyard._errors import CompileError, RunError, SteelyardError
 from steelyard._explain import Remark, explain
 from steelyard._jit import CompiledFunction, jit
+from steelyard._profile import Profile, Site, profile
 from steelyard._schemes import Recipe, Scalify, Scheme
 from steelyard._state import ScaledArray
 
@@ -23,14 +24,17 @@ __all__ = [
     "CompileError",
     "CompiledFunction",
     "CompiledModule",
+    "Profile",
     "Recipe",
     "Remark",
     "RunError",
     "ScaledArray",
     "Scalify",
     "Scheme",
+    "Site",
     "SteelyardError",
     "compile",
     "explain",
     "jit",
+    "profile",
 ]

@@ -136,11 +136,17 @@ class _Compiled:
     ) -> None:
         self.out_tree = out_tree
         self._source = (module, function, name)
-        self._scheme = scheme
         self._build(scheme)
+
+    def profiled(self) -> Function:
+        """The same, compiled to time its kernels."""
+        module, function, name = self._source
+        executable = compile_module(module, self._scheme.pipeline() if self._scheme else "", None, name, profile=True)
+        return Function(executable, [f.name for f in executable.functions].index(function))
 
     def _build(self, scheme: Scheme | None) -> None:
         module, function, name = self._source
+        self._scheme = scheme
         self.remarks: list[Remark] = []
 
         def keep(severity: str, message: str, location: str) -> None:
@@ -183,7 +189,8 @@ class _Compiled:
         with state.lock:  # one call's state is the next one's
             return self._run(leaves, state)
 
-    def _run(self, leaves: Sequence[Any], state: RecipeState) -> Any:
+    def buffers(self, leaves: Sequence[Any], state: RecipeState) -> list[NDArray[Any]]:
+        """What compiled code takes for these leaves: data and exponents apart, and its own state."""
         arguments: list[NDArray[Any]] = []
         for leaf, scaled in zip(leaves, self.user_arguments, strict=True):
             if scaled is None:
@@ -195,8 +202,10 @@ class _Compiled:
                 kept = pack(np.asarray(kept), element_type, form)
             arguments += [kept.data, kept._exponent]
         # What the compiler added comes after what the user has.
-        arguments += [state.get(spec) for spec in self._recipe_state]
-        buffers = self.function(arguments)
+        return arguments + [state.get(spec) for spec in self._recipe_state]
+
+    def _run(self, leaves: Sequence[Any], state: RecipeState) -> Any:
+        buffers = self.function(self.buffers(leaves, state))
         results: list[Any] = []
         observed: dict[str, NDArray[Any]] = {}
         for buffer, result in zip(buffers, self._results, strict=True):

@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -86,6 +87,7 @@ def compile_module(
     on_diagnostic: Callable[[str, str, str], None] | None = None,
     name: str = "module",
     is_internal: bool = False,
+    profile: bool = False,
 ) -> Any:
     """Compiles MLIR text or bytecode, ``name`` in locations; raises CompileError. What is internal is never dumped."""
     if isinstance(module, str):
@@ -100,7 +102,7 @@ def compile_module(
 
     dump = "" if is_internal else os.environ.get("STEELYARD_DUMP", "")
     try:
-        return _native.compile(module, scheme, dump, "", name, report)
+        return _native.compile(module, scheme, dump, "", name, report, profile)
     except RuntimeError as error:
         raise CompileError(str(error)) from None
 
@@ -137,6 +139,21 @@ class Function:
         self._index = index
         self._takes = [(DTYPES[argument.element_type], tuple(argument.shape)) for argument in self.arguments]
         self._gives = [(tuple(r.shape), DTYPES[r.element_type], r.byte_size) for r in self.results]
+
+    def site_seconds(self, arrays: list[NDArray[Any]], calls: int) -> tuple[list[Any], NDArray[np.float64], float]:
+        """Of code compiled for profiling: its sites, seconds a call at each, and seconds a call in all."""
+        self(arrays)  # checks them, and starts threads and BLAS
+        results = [_empty(shape, dtype, size) for shape, dtype, size in self._gives]
+        taken = _native.Context()
+        self.executable.run(self._index, taken, arrays, results)  # fills the arena's pages
+        sites = self.executable.functions[self._index].sites
+        before = np.asarray(taken.site_times(len(sites)), np.float64)
+        start = time.perf_counter()
+        for _ in range(calls):
+            self.executable.run(self._index, taken, arrays, results)
+        total = (time.perf_counter() - start) / calls
+        times = np.asarray(taken.site_times(len(sites)), np.float64) - before
+        return sites, times / (1e9 * calls), total
 
     def __call__(self, arrays: list[NDArray[Any]]) -> list[NDArray[Any]]:
         """Runs on C-contiguous arrays of the function's types and shapes; new arrays come back."""

@@ -46,6 +46,8 @@ struct CompileOptions {
   std::string cpu;
   /// LLVM's feature string, used when `cpu` is given.
   std::string features;
+  /// Code that times its kernels: FunctionSpec::sites, and the context's times.
+  bool profile = false;
   /// Where compiled code is kept between processes; empty: nowhere. It is kept
   /// by content: module, scheme, name, processor and compiler.
   std::string cacheDirectory;
@@ -96,6 +98,16 @@ struct ArenaTensor {
   int64_t byteSize = 0;
 };
 
+/// A kernel, contraction or copy of code compiled for profiling.
+struct Site {
+  /// "gemm", "elementwise", "reduce addf", "loop", "copy", ...
+  std::string kind;
+  /// What it reads and writes: "8x16xf32, 16xf16".
+  std::string buffers;
+  /// As Diagnostic::location.
+  std::string location;
+};
+
 struct FunctionSpec {
   std::string name;
   std::vector<TensorSpec> arguments;
@@ -105,6 +117,9 @@ struct FunctionSpec {
   /// What lies in it, in the order in which the tensors come to life: where two
   /// share bytes, a call leaves the later one's.
   std::vector<ArenaTensor> arenaTensors;
+  /// Where code compiled for profiling spends its time, in the order of its
+  /// text.
+  std::vector<Site> sites;
   /// True if check operations decide over success: a function of tests.
   bool hasChecks = false;
 };

@@ -22,6 +22,9 @@ void buildImportPipeline(mlir::OpPassManager &pm);
 /// operations to the LLVM dialect.
 llvm::ArrayRef<Stage> cpuStages();
 
+/// After the stage "loops", where asked for: marks that time each kernel.
+void buildProfilePipeline(mlir::OpPassManager &pm);
+
 /// steelyard-import and steelyard-cpu.
 void registerPipelines();
 

@@ -64,7 +64,7 @@ extern "C" {
 
 /* Major << 16 | minor. A larger minor only adds functions; a description made
    for another major is refused. */
-#define STEELYARD_ABI_VERSION ((uint32_t)(1u << 16 | 0u))
+#define STEELYARD_ABI_VERSION ((uint32_t)(1u << 16 | 1u))
 
 /* The version of the library that is loaded. */
 STEELYARD_API uint32_t steelyard_abi_version(void);
@@ -224,6 +224,12 @@ STEELYARD_API int64_t steelyard_context_check_failures(
 STEELYARD_API int64_t
 steelyard_context_check_count(const steelyard_context *context);
 
+/* Nanoseconds that calls in this context have spent at each site that code
+   compiled for profiling marks: the first `count`, those never reached 0. */
+STEELYARD_API void
+steelyard_context_site_times(const steelyard_context *context, int64_t count,
+                             int64_t *nanoseconds);
+
 //===- Executable ---------------------------------------------------------===//
 
 typedef struct steelyard_executable steelyard_executable;
@@ -370,6 +376,10 @@ STEELYARD_API void steelyard_context_set_error(steelyard_context *context,
 /* Nonzero when the call is to stop; an entry returns it at once. From any
  * thread. */
 STEELYARD_API int32_t steelyard_poll(steelyard_context *context);
+
+/* The time since the last mark in this call was spent at `site`; a negative one
+   starts the clock. */
+STEELYARD_API void steelyard_mark(steelyard_context *context, int64_t site);
 
 /* body(b, e, closure) once for each chunk [b, e) = [begin + i*grain,
    min(begin + (i+1)*grain, end)), in any order, on any of the context's

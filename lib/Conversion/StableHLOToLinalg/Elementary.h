@@ -48,6 +48,7 @@ mlir::Value logPlusOne(Scalar s, mlir::Value x);
 mlir::Value logarithm(Scalar s, mlir::Value x);
 /// 1 / (1 + e^-x)
 mlir::Value logistic(Scalar s, mlir::Value x);
+mlir::Value hyperbolicTangent(Scalar s, mlir::Value x);
 /// sin, cos or tan by name.
 mlir::Value trigonometric(Scalar s, llvm::StringRef name, mlir::Value x);
 mlir::Value cubeRoot(Scalar s, mlir::Value x);

@@ -242,7 +242,7 @@ Value floatOp(Scalar s, Operation *op, ValueRange v) {
             .getResult();
       })
       .Case<CbrtOp>([&](auto) { return cubeRoot(s, v[0]); })
-      .Case<TanhOp>([&](auto) { return unary<math::TanhOp>(s, v); })
+      .Case<TanhOp>([&](auto) { return hyperbolicTangent(s, v[0]); })
       .Case<LogisticOp>([&](auto) { return logistic(s, v[0]); })
       .Case<SineOp>([&](auto) { return trigonometric(s, "sin", v[0]); })
       .Case<CosineOp>([&](auto) { return trigonometric(s, "cos", v[0]); })

@@ -11,6 +11,9 @@
 
 namespace steelyard::cpu {
 
+/// Of an outlined function, a string: what it does, for profiles.
+inline constexpr llvm::StringLiteral kKindAttrName("steelyard.kind");
+
 /// The buffer that a chain of views looks at.
 mlir::Value rootOf(mlir::Value buffer);
 

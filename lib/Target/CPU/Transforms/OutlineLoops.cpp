@@ -89,6 +89,7 @@ struct OutlineLoops : steelyard::cpu::impl::CPUOutlineLoopsBase<OutlineLoops> {
         builder, location, (function.getName() + "_loop_" + Twine(index)).str(),
         builder.getFunctionType(types, loop.getResultTypes()));
     outlined.setPrivate();
+    outlined->setAttr(kKindAttrName, builder.getStringAttr("loop"));
     Block *entry = outlined.addEntryBlock();
     markDisjointBuffers(outlined, captured.getArrayRef(), /*first=*/0);
     builder.setInsertionPointToStart(entry);

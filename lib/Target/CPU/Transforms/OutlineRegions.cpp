@@ -281,6 +281,17 @@ void allowReassociation(linalg::GenericOp op) {
   }
 }
 
+/// For profiles: "elementwise", or what reduces, as "reduce addf".
+std::string kindOf(linalg::GenericOp nest) {
+  if (nest.getNumReductionLoops() == 0) {
+    return "elementwise";
+  }
+  Operation *combiner =
+      nest.getBody()->getTerminator()->getOperand(0).getDefiningOp();
+  return combiner ? ("reduce " + combiner->getName().stripDialect()).str()
+                  : "reduce";
+}
+
 struct OutlineRegions
     : steelyard::cpu::impl::CPUOutlineRegionsBase<OutlineRegions> {
   using CPUOutlineRegionsBase::CPUOutlineRegionsBase;
@@ -422,6 +433,7 @@ struct OutlineRegions
     auto region = func::FuncOp::create(rewriter, location, name,
                                        rewriter.getFunctionType(types, {}));
     region.setPrivate();
+    region->setAttr(kKindAttrName, rewriter.getStringAttr(kindOf(nest)));
     Block *entry = region.addEntryBlock();
     markDisjointBuffers(region, captured.getArrayRef(), /*first=*/2);
     IRMapping mapping;

@@ -261,6 +261,25 @@ struct PollLowering : ConvertOpToLLVMPattern<PollOp> {
   }
 };
 
+struct MarkLowering : ConvertOpToLLVMPattern<MarkOp> {
+  using ConvertOpToLLVMPattern::ConvertOpToLLVMPattern;
+
+  LogicalResult
+  matchAndRewrite(MarkOp op, OpAdaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Emitter emit{rewriter, op.getLoc()};
+    LLVM::LLVMFuncOp callee =
+        declare(op, rewriter, "steelyard_mark",
+                LLVM::LLVMVoidType::get(rewriter.getContext()),
+                {emit.pointer(), rewriter.getI64Type()});
+    rewriter.replaceOpWithNewOp<LLVM::CallOp>(
+        op, callee,
+        ValueRange{contextOf(op),
+                   emit.i64(static_cast<int64_t>(op.getSite()))});
+    return success();
+  }
+};
+
 struct LibmLowering : ConvertOpToLLVMPattern<LibmOp> {
   using ConvertOpToLLVMPattern::ConvertOpToLLVMPattern;
 
@@ -329,8 +348,8 @@ struct ToLLVM : steelyard::cpu::impl::CPUToLLVMBase<ToLLVM> {
     populateFinalizeMemRefToLLVMConversionPatterns(converter, patterns);
     populateFuncToLLVMConversionPatterns(converter, patterns);
     index::populateIndexToLLVMConversionPatterns(converter, patterns);
-    patterns.add<GemmLowering, CheckLowering, PollLowering, LibmLowering>(
-        converter);
+    patterns.add<GemmLowering, CheckLowering, PollLowering, MarkLowering,
+                 LibmLowering>(converter);
     if (failed(applyFullConversion(module, target, std::move(patterns)))) {
       return signalPassFailure();
     }

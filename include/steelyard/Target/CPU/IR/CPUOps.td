@@ -60,6 +60,13 @@ def CPU_PollOp : CPU_Op<"poll", [MemoryEffects<[MemRead, MemWrite]>]> {
   let assemblyFormat = "attr-dict `:` type($goes_on)";
 }
 
+def CPU_MarkOp : CPU_Op<"mark", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "the time since the last mark was spent at this site";
+  let description = "A negative site is none's: the clock starts.";
+  let arguments = (ins I64Attr:$site);
+  let assemblyFormat = "$site attr-dict";
+}
+
 def CPU_LibmOp : CPU_Op<"libm", [Pure, SameOperandsAndResultType]> {
   let summary = "a function of the C library, as it is";
   let description = [{

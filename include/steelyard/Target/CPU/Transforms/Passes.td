@@ -122,11 +122,24 @@ def CPUOutlineRegions : Pass<"cpu-outline-regions", "::mlir::ModuleOp"> {
 def CPUMergeFunctions : Pass<"cpu-merge-functions", "::mlir::ModuleOp"> {
   let summary = "keeps one of equal private functions";
   let description = [{
-    Layers of equal shapes give equal regions: a model's code, and the time to compile it, then grow with the kinds of its layers,
-    not with their number. Names and locations don't count; every reference to a function that goes names the one that stays.
+    Layers of equal shapes give equal regions: a model's code, and the time to compile it, then grow with the kinds of
+    its layers, not with their number. Names and locations don't count; every reference to a function that goes names
+    the one that stays.
 
     Numerics: bit for bit.
   }];
+}
+
+def CPUMarkSites : Pass<"cpu-mark-sites", "::mlir::ModuleOp"> {
+  let summary = "times every kernel of public functions";
+  let description = [{
+    After each call of a region or loop, each contraction and copy of a public function there is a `cpu.mark` with its
+    number. The function's attribute `steelyard.sites` says what they are: kind, buffers and location.
+    Scalars between two sites count to the second.
+
+    Numerics: bit for bit.
+  }];
+  let dependentDialects = ["::steelyard::cpu::CPUDialect"];
 }
 
 def CPUToLLVM : Pass<"cpu-to-llvm", "::mlir::ModuleOp"> {
