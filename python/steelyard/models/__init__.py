@@ -6,6 +6,12 @@ Each is a frozen dataclass of sizes: ``initialise(seed)`` gives a pytree of para
 ...)`` the model's output, ``loss(parameters, ...)`` a scalar to differentiate.
 """
 
+from steelyard.models.bert import BERT
 from steelyard.models.gpt import GPT
+from steelyard.models.lenet import LeNet
+from steelyard.models.llama import Llama
+from steelyard.models.lstm import LSTM
+from steelyard.models.mlp import MLP
+from steelyard.models.resnet import ResNet
 
-__all__ = ["GPT"]
+__all__ = ["BERT", "GPT", "LSTM", "MLP", "LeNet", "Llama", "ResNet"]

@@ -20,9 +20,9 @@ from steelyard.models.layers import (
     cross_entropy,
     join_heads,
     layer_norm,
-    layer_norm_parameters,
     linear,
     linear_parameters,
+    norm_parameters,
     split_heads,
     stack,
     through,
@@ -57,10 +57,10 @@ class GPT:
 
         def block() -> Any:
             return {
-                "norm1": layer_norm_parameters(self.width),
+                "norm1": norm_parameters(self.width),
                 "qkv": linear_parameters(draw.weight(self.width, 3 * self.width)),
                 "out": linear_parameters(draw.weight(self.width, self.width, gain=residual)),
-                "norm2": layer_norm_parameters(self.width),
+                "norm2": norm_parameters(self.width),
                 "up": linear_parameters(draw.weight(self.width, hidden)),
                 "down": linear_parameters(draw.weight(hidden, self.width, gain=residual)),
             }
@@ -70,7 +70,7 @@ class GPT:
             "embedding": draw.normal(self.vocabulary, self.width, deviation=deviation),
             "position": draw.normal(self.length, self.width, deviation=deviation),
             "blocks": stack(blocks) if self.scan else blocks,
-            "norm": layer_norm_parameters(self.width),
+            "norm": norm_parameters(self.width),
         }
 
     def block(self, p: Any, x: Any) -> Any:

@@ -45,13 +45,52 @@ def layer_norm(p: Any, x: Any, epsilon: float = 1e-5) -> Any:
     return centred * lax.rsqrt(jnp.square(centred).mean(-1, keepdims=True) + epsilon) * p["gain"] + p["bias"]
 
 
-def layer_norm_parameters(width: int) -> Any:
+def norm_parameters(width: int) -> Any:
     return {"gain": np.ones(width, np.float32), "bias": np.zeros(width, np.float32)}
 
 
 def rms_norm(p: Any, x: Any, epsilon: float = 1e-6) -> Any:
     """Root-mean-square normalisation (arXiv:1910.07467, equation 4) of the last dimension. ``p``: gain."""
     return x * lax.rsqrt(jnp.square(x).mean(-1, keepdims=True) + epsilon) * p["gain"]
+
+
+def normalise(p: Any, x: Any, mean: Any, variance: Any, epsilon: float = 1e-5) -> Any:
+    """Of mean 0 and variance 1 in each channel, then gain and bias (batch normalisation, arXiv:1502.03167, algorithm 1).
+
+    ``x``: [..., channels]; ``p``: gain, bias, as ``mean`` and ``variance``: [channels].
+    """
+    return (x - mean) * lax.rsqrt(variance + epsilon) * p["gain"] + p["bias"]
+
+
+def group_norm(p: Any, x: Any, groups: int, epsilon: float = 1e-5) -> Any:
+    """Group normalisation (arXiv:1803.08494, section 3.1): of each example, over its pixels and each group of channels.
+
+    ``x``: [batch, height, width, channels]; ``groups`` divides the channels; ``p``: gain, bias.
+    """
+    split = x.reshape(*x.shape[:-1], groups, -1)
+    centred = split - split.mean((1, 2, 4), keepdims=True)
+    normal = centred * lax.rsqrt(jnp.square(centred).mean((1, 2, 4), keepdims=True) + epsilon)
+    return normal.reshape(x.shape) * p["gain"] + p["bias"]
+
+
+def convolve(w: Any, x: Any, stride: int = 1) -> Any:
+    """[batch, height, width, channels] → the same over ``stride``, of as many channels as ``w`` has last; padded by zeros.
+
+    ``w``: [height, width, channels of x, channels of the result].
+    """
+    return lax.conv_general_dilated(x, w, (stride, stride), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+
+def rotate(x: Any, base: float = 10000.0) -> Any:
+    """Rotary position embeddings (arXiv:2104.09864, equation 34).
+
+    Elements 2i and 2i + 1 of position t are turned by t / base^(2i/d). ``x``: [..., length, d], d even.
+    """
+    length, d = x.shape[-2:]
+    angles = np.arange(length)[:, None] / base ** (np.arange(0, d, 2) / d)
+    cos, sin = (np.asarray(f(angles), x.dtype) for f in (np.cos, np.sin))
+    even, odd = x[..., ::2], x[..., 1::2]
+    return jnp.stack([even * cos - odd * sin, even * sin + odd * cos], -1).reshape(x.shape)
 
 
 def split_heads(x: Any, heads: int) -> Any:
@@ -65,11 +104,12 @@ def join_heads(x: Any) -> Any:
     return x.reshape(*x.shape[:-2], -1)
 
 
-def attention(q: Any, k: Any, v: Any, causal: bool) -> Any:
+def attention(q: Any, k: Any, v: Any, causal: bool, mask: Any = None) -> Any:
     """Scaled dot-product attention (arXiv:1706.03762, section 3.2.1).
 
     ``q``: [batch, heads, length, d]; ``k``, ``v``: the same, or with heads / n heads, each of which serves n heads of q
-    (grouped-query attention, arXiv:2305.13245, section 2.2). The result has q's shape.
+    (grouped-query attention, arXiv:2305.13245, section 2.2). ``mask``: booleans [batch, length or 1, length of k], true
+    where q may attend to k, which each q has to somewhere. The result has q's shape.
     """
     batch, heads, length, d = q.shape
     groups = k.shape[1]
@@ -77,6 +117,8 @@ def attention(q: Any, k: Any, v: Any, causal: bool) -> Any:
     scores = jnp.einsum("bgntd,bgsd->bgnts", q, k) / float(np.sqrt(d))
     if causal:
         scores = jnp.where(jnp.tril(jnp.ones((length, k.shape[2]), bool)), scores, -jnp.inf)
+    if mask is not None:
+        scores = jnp.where(mask[:, None, None], scores, -jnp.inf)
     mixed = jnp.einsum("bgnts,bgsd->bgntd", jax.nn.softmax(scores), v)
     return mixed.reshape(batch, heads, length, d)
 
