@@ -53,6 +53,11 @@ def _leaf(value: Any) -> Any:
     return np.require(array, dtype, ("C", "A"))
 
 
+def _is_key(value: Any) -> bool:
+    """A typed key of jax.random, or several. Compiled code sees their bits."""
+    return isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jax.dtypes.prng_key)
+
+
 def _array(value: Any) -> NDArray[Any]:
     if type(value) in _PYTHON_NUMBERS:
         return np.asarray(value, jnp.result_type(value))
@@ -61,6 +66,8 @@ def _array(value: Any) -> NDArray[Any]:
             "is traced by JAX: a function compiled by steelyard.jit is called with arrays, "
             "not from inside of jax.jit, jax.grad or jax.vmap"
         )
+    if _is_key(value):
+        return np.asarray(jax.random.key_data(value))
     if hasattr(value, "__array__"):
         return np.asarray(value)
     if hasattr(value, "__dlpack__"):
@@ -132,9 +139,17 @@ class _Compiled:
     """One function for one set of shapes."""
 
     def __init__(
-        self, module: str | bytes, scheme: Scheme | None, out_tree: Any, function: str = "main", name: str = "module"
+        self,
+        module: str | bytes,
+        scheme: Scheme | None,
+        lowered: jax.stages.Lowered | None,
+        function: str = "main",
+        name: str = "module",
     ) -> None:
-        self.out_tree = out_tree
+        self.out_tree: Any = lowered.out_tree if lowered else None
+        # Which results are keys of jax.random, and of which kind.
+        results = enumerate(jax.tree_util.tree_leaves(lowered.out_info) if lowered else ())
+        self._keys = {i: r.dtype._impl.name for i, r in results if jnp.issubdtype(r.dtype, jax.dtypes.prng_key)}
         self._source = (module, function, name)
         self._build(scheme)
 
@@ -218,6 +233,8 @@ class _Compiled:
             else:
                 results.append(buffer)
         state.observed = observed
+        for index, kind in self._keys.items():
+            results[index] = jax.random.wrap_key_data(results[index], impl=kind)
         return results if self.out_tree is None else jax.tree_util.tree_unflatten(self.out_tree, results)
 
 
@@ -274,12 +291,14 @@ class CompiledFunction:
         except (SteelyardError, TypeError) as error:
             raise _at_argument(error, dynamic) from None
         weak = tuple(type(value) in _PYTHON_NUMBERS for value in values)
+        keys = {index: value for index, value in enumerate(values) if _is_key(value)}
         # With their types: 1, 1.0 and True are equal, and trace to different programs.
         statics = (
             tuple((index, type(args[index]), args[index]) for index in sorted(static)),
             tuple((name, type(kwargs[name]), kwargs[name]) for name in sorted(kwargs.keys() & self._static_argnames)),
         )
-        key = (tree, statics, weak, tuple((leaf.shape, leaf.dtype) for leaf in leaves), _tracing_options())
+        kinds = tuple((index, value.dtype) for index, value in keys.items())
+        key = (tree, statics, weak, kinds, tuple((leaf.shape, leaf.dtype) for leaf in leaves), _tracing_options())
         try:
             with self._lock:
                 compiled = self._compiled.get(key)
@@ -289,13 +308,15 @@ class CompiledFunction:
             abstract = [
                 _abstract(leaf.shape, leaf.dtype, weak_type=is_weak) for leaf, is_weak in zip(leaves, weak, strict=True)
             ]
+            for index, value in keys.items():
+                abstract[index] = _abstract(value.shape, value.dtype)
             positional, named = jax.tree_util.tree_unflatten(tree, abstract)
             rest = iter(positional)
             filled = [args[index] if index in static else next(rest) for index in range(count)]
             named |= {name: arg for name, arg in kwargs.items() if name in self._static_argnames}
             with _config.use_shardy_partitioner(False):  # GSPMD's annotations are attributes
                 lowered = self._jitted.lower(*filled, **named)
-            compiled = _Compiled(lowered.as_text(debug_info=True), self._scheme, lowered.out_tree)
+            compiled = _Compiled(lowered.as_text(debug_info=True), self._scheme, lowered)
             with self._lock:
                 self._compiled[key] = compiled
         return compiled, leaves
@@ -336,9 +357,9 @@ def jit(
     Returns
     -------
     CompiledFunction
-        Takes NumPy, JAX or DLPack arrays; gives NumPy arrays, and ScaledArrays for scaled state. Arrays are read
-        where they lie; one that is strided, not aligned, of the other byte order, or of 64 bits while
-        ``jax_enable_x64`` is off (JAX then computes in 32) is copied first.
+        Takes NumPy, JAX or DLPack arrays, and jax.random's keys; gives NumPy arrays, keys for keys, and ScaledArrays for
+        scaled state. Arrays are read where they lie; one that is strided, not aligned, of the other byte order, or of
+        64 bits while ``jax_enable_x64`` is off (JAX then computes in 32) is copied first.
 
     Raises
     ------

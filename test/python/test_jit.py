@@ -167,6 +167,36 @@ def test_jax_arrays_strided_arrays_and_numbers() -> None:
     np.testing.assert_array_equal(compiled(jnp.asarray(x), 2.0), 2 * x)
 
 
+@pytest.mark.parametrize("scheme", [None, steelyard.Scalify()], ids=["plain", "scalify"])
+@pytest.mark.parametrize("kind", ["threefry2x32", "rbg"])
+def test_typed_keys_go_in_and_come_out(kind: str, scheme: steelyard.Scheme | None) -> None:
+    def draw(key: Any, x: Any) -> Any:
+        key, now = jax.random.split(key)
+        return {"key": key, "several": jax.random.split(key, 3), "bits": jax.random.bits(now, x.shape)}
+
+    compiled = steelyard.jit(draw, scheme=scheme)
+    key, x = jax.random.key(7, impl=kind), np.zeros((2, 3), "f4")
+    for _ in range(2):
+        ours, theirs = compiled(key, x), jax.jit(draw)(key, x)
+        assert isinstance(ours["bits"], np.ndarray)
+        np.testing.assert_array_equal(ours["bits"], theirs["bits"])
+        for name in ("key", "several"):
+            assert ours[name].dtype == theirs[name].dtype and ours[name].shape == theirs[name].shape
+            np.testing.assert_array_equal(jax.random.key_data(ours[name]), jax.random.key_data(theirs[name]))
+        key = ours["key"]
+    assert len(compiled._compiled) == 1
+
+
+def test_keys_are_not_their_bits() -> None:
+    """A function may treat them apart."""
+    compiled = steelyard.jit(lambda key: key if jnp.issubdtype(key.dtype, jax.dtypes.prng_key) else key + 1)
+    key = jax.random.key(7)
+    assert compiled(key) == key
+    np.testing.assert_array_equal(compiled(jax.random.key_data(key)), [1, 8])
+    with pytest.raises(steelyard.SteelyardError, match="is traced by JAX"):
+        jax.jit(compiled)(key)
+
+
 def test_state_stays_scaled() -> None:
     compiled = steelyard.jit(lambda s, x: (s + x, s.sum()), scheme=steelyard.Scalify(), donate_argnums=0)
     state, _ = compiled(np.full(4, 3.0, "f4"), np.ones(4, "f4"))
