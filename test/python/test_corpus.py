@@ -4,19 +4,29 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import jax
 import numpy as np
 import pytest
 import steelyard
-from corpus import PROGRAMS
+from corpus import PROGRAMS, models, plain
 from oracle import error, evaluate
 
-# Operations that are computed on real values, with a remark: of prefixes, the window that joins by logsumexp.
-REAL = {"prefixes": 1}
-# Max pooling sends a gradient elsewhere where FP8 decides between nearly equal pixels.
-COSINE = {"lenet, gradient": 0.95}
+# Operations that are computed on real values, with a remark: of prefixes, the window that joins by logsumexp; elsewhere,
+# the random bits that become floats.
+REAL = {
+    "prefixes": 1, "sampler": 1, "categorical": 1, "noise": 2,
+    "equinox: dropout": 1, "equinox: dropout, gradient": 1, "flax: training step": 1,
+}  # fmt: skip
+# Programs that take a part of them in float32 whatever they are given: jax.nn.dot_product_attention its softmax.
+SINGLE = ("flax nnx: block", "flax nnx: block, gradient")
+
+
+@functools.cache
+def exact(name: str) -> list[Any]:
+    return evaluate(*PROGRAMS[name], None)
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -25,23 +35,22 @@ def test_float32_equals_jax(name: str) -> None:
     function, arguments = PROGRAMS[name]
     got = jax.tree.leaves(steelyard.jit(function)(*arguments))
     peer = jax.tree.leaves(jax.jit(function)(*arguments))
-    want = evaluate(function, arguments, None)
-    for ours, theirs, exact in zip(got, peer, want, strict=True):
+    for ours, theirs, want in zip(got, peer, exact(name), strict=True):
         assert ours.shape == theirs.shape and ours.dtype == theirs.dtype
-        assert error(ours, exact) <= 4 * error(theirs, exact) + 2**-20
+        assert error(ours, want) <= 4 * error(theirs, want) + 2**-20
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_float64_equals_jax(name: str) -> None:
     function, arguments = PROGRAMS[name]
+    bound = 1e-6 if name in SINGLE else 1e-11
     wide = jax.tree.map(lambda a: a.astype("f8") if a.dtype.kind == "f" else a, arguments)
     with jax.enable_x64(True):
         got = jax.tree.leaves(steelyard.jit(function)(*wide))
-        want = jax.tree.leaves(jax.jit(function)(*wide))
-    for ours, theirs in zip(got, want, strict=True):
+    for ours, theirs in zip(got, exact(name), strict=True):
         assert ours.dtype == theirs.dtype
         # Gradients that vanish in exact arithmetic are rounding errors of others.
-        assert error(ours, theirs) <= 1e-11 or float(np.abs(theirs).max()) < 1e-13
+        assert error(ours, theirs) <= bound or float(np.abs(theirs).max()) < bound / 100
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -50,20 +59,24 @@ def test_scalify_float16(name: str) -> None:
     function, arguments = PROGRAMS[name]
     compiled = steelyard.jit(function, scheme=steelyard.Scalify(matmul=None))
     got = jax.tree.leaves(compiled(*arguments))
-    exact = evaluate(function, arguments, None)
     rounded = evaluate(function, arguments, 11)
-    ours = max(error(g, e) for g, e in zip(got, exact, strict=True))
-    allowed = max(error(r, e) for r, e in zip(rounded, exact, strict=True))
+    # NaN where one of them is: NumPy's max hands it on.
+    ours = np.max([error(g, e) for g, e in zip(got, exact(name), strict=True)])
+    allowed = np.max([error(r, e) for r, e in zip(rounded, exact(name), strict=True)])
     assert ours <= 2 * allowed, f"error {ours:.2e}, the oracle's {allowed:.2e}"
     remarks: list[Any] = steelyard.explain(compiled, *arguments)
     assert sum("is computed on real values" in str(remark) for remark in remarks) == REAL.get(name, 0)
 
 
-@pytest.mark.parametrize("name", [n for n in PROGRAMS if n.endswith(", gradient")])
+def cosine(got: list[Any], want: list[Any]) -> float:
+    ours, theirs = (np.concatenate([np.ravel(np.asarray(a, np.float64)) for a in leaves]) for leaves in (got, want))
+    return float(ours @ theirs / (np.linalg.norm(ours) * np.linalg.norm(theirs)))
+
+
+@pytest.mark.parametrize("name", [n for n in (*models.PROGRAMS, *plain.PROGRAMS) if n.endswith(", gradient")])
 def test_fp8_gradients_point_where_they_did(name: str) -> None:
-    """With FP8 contractions: the cosine of the whole gradient to float64's."""
+    """With FP8 contractions: no further from float64's than the oracle whose operands all have the 3 bits of E5M2."""
     function, arguments = PROGRAMS[name]
-    got = jax.tree.leaves(steelyard.jit(function, scheme=steelyard.Scalify())(*arguments))[1:]
-    exact = evaluate(function, arguments, None)[1:]
-    ours, theirs = (np.concatenate([np.ravel(np.asarray(a, np.float64)) for a in leaves]) for leaves in (got, exact))
-    assert ours @ theirs / (np.linalg.norm(ours) * np.linalg.norm(theirs)) > COSINE.get(name, 0.98)
+    got = jax.tree.leaves(steelyard.jit(function, scheme=steelyard.Scalify())(*arguments))
+    ours, theirs = (cosine(leaves[1:], exact(name)[1:]) for leaves in (got, evaluate(function, arguments, 11, operands=3)))
+    assert ours >= theirs, f"cosine {ours:.4f}, the oracle's {theirs:.4f}"
