@@ -33,6 +33,7 @@ build: setup $(BUILD)/build.ninja
 
 demo: build
 	$(RUN) -m workloads.digits --output-dir $(BUILD)/demo
+	$(RUN) -m workloads.scalify --demo --output-dir $(BUILD)/demo
 
 check: build
 	BUILD=$(BUILD) PYTHON=$(PYTHON) scripts/check

@@ -25,7 +25,7 @@ def main() -> int:
     out: pathlib.Path = options.output_dir
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for name in ("results.json", "times.csv", "ratios.png"):
+        for name in ("results.json", "times.csv", "profiles.txt", "ratios.png"):
             with (out / name).open("a"):
                 pass
     except OSError as error:
@@ -57,7 +57,7 @@ def run(out: pathlib.Path, threads: int, rounds: int, slice_seconds: float) -> N
         print("warning: the machine has other work to do; ratios of medians then say little, those of minima more")
     peak, bandwidth = timing.peak_flops(), timing.memory_bandwidth()
     print("versions:", ", ".join(f"{name} {version}" for name, version in results.versions().items()))
-    all_cases = [cases.matmul(), cases.training_step()]
+    all_cases = [make() for make in (cases.matmul, cases.digits_step, cases.convolution_step, cases.gpt_step)]
     print(f"BLAS of compiled code: {_native.blas_description()}")
 
     times: dict[str, dict[str, Times]] = {}
@@ -76,6 +76,13 @@ def run(out: pathlib.Path, threads: int, rounds: int, slice_seconds: float) -> N
         print(_table(case, times[case.name], floors))
         rows += _rows(case, times[case.name], floors)
     results.write(out / "results.json", rows)
+    profiles = [
+        f"{case.name}, {name}: {profile}"
+        for case in all_cases
+        for name, contender in case.contenders.items()
+        if isinstance(contender, cases.Training) and (profile := contender.profile())
+    ]
+    (out / "profiles.txt").write_text("\n\n".join(profiles) + "\n")
     with (out / "times.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["case", "contender", "round", "seconds a call"])
@@ -83,7 +90,7 @@ def run(out: pathlib.Path, threads: int, rounds: int, slice_seconds: float) -> N
             for contender, taken in contenders.items():
                 writer.writerows([name, contender, index, value] for index, value in enumerate(taken.seconds))
     _plot(out / "ratios.png", times, threads)
-    print(f"written to {out}: results.json, times.csv, ratios.png")
+    print(f"written to {out}: results.json, times.csv, profiles.txt, ratios.png")
 
 
 def _ratios(times: dict[str, Times]) -> dict[str, tuple[float, float]]:

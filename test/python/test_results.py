@@ -37,7 +37,7 @@ def test_contenders_take_turns() -> None:
     assert rounds[-1]["a"].minimum <= rounds[-1]["a"].median
 
 
-@pytest.mark.parametrize("module", ["benchmarks", "workloads.digits"])
+@pytest.mark.parametrize("module", ["benchmarks", "workloads.digits", "workloads.scalify"])
 def test_an_unwritable_output_is_an_error(module: str) -> None:
     command = [sys.executable, "-m", module, "--output-dir", "/proc/steelyard"]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}

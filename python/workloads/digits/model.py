@@ -43,6 +43,11 @@ def loss(parameters: Parameters, x: Any, y: Any, multiplier: Any) -> Any:
 
 
 def step(parameters: Parameters, m: Any, v: Any, t: Any, x: Any, y: Any, multiplier: Any) -> tuple[Any, ...]:
+    """One step of Adam on a batch."""
+    return adam(loss, parameters, m, v, t, x, y, multiplier)
+
+
+def adam(loss: Any, parameters: Any, m: Any, v: Any, t: Any, x: Any, y: Any, multiplier: Any) -> tuple[Any, ...]:
     """One step of Adam (arXiv:1412.6980). Its epsilon is in units of the gradient, so it goes with the multiplier."""
     value, gradient = jax.value_and_grad(loss)(parameters, x, y, multiplier)
     t = t + 1

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import dataclasses
 import pathlib
 import sys
 from collections.abc import Sequence
@@ -29,7 +30,7 @@ MULTIPLIERS = [2.0**k for k in (-16, -8, 0, 8, 16)]
 PROMPT = "And God said"
 
 
-def main() -> int:
+def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m workloads.scalify", description=__doc__)
     parser.add_argument("--output-dir", type=pathlib.Path, default=pathlib.Path("build/scalify"))
     size = parser.add_mutually_exclusive_group()
@@ -41,7 +42,11 @@ def main() -> int:
     parser.add_argument("--depth", type=int, default=3)
     parser.add_argument("--length", type=int, default=64, help="tokens that the model sees at once")
     parser.add_argument("--steps", type=int, help="of a whole training")
-    options = parser.parse_args()
+    return parser.parse_args(given)
+
+
+def main() -> int:
+    options = arguments()
     out: pathlib.Path = options.output_dir
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -73,6 +78,8 @@ def make_task(options: argparse.Namespace) -> Task:
         tokenizer = text.BytePairTokenizer(whole, options.vocabulary)
     parts = text.split(tokenizer.encode(whole))
     model = GPT(tokenizer.size, options.length, options.width, options.depth, heads=4)
+    if min(map(len, parts)) <= options.length:
+        raise ValueError(f"{min(map(len, parts)):,} tokens are fewer than a window of {options.length + 1:,}")
     return Task(model, tokenizer, *parts, steps)
 
 
@@ -82,7 +89,7 @@ def demo(task: Task, out: pathlib.Path, seconds: float = 120) -> int:
     steps = contenders(task)
     timed = train(task, SCALIFY, steps[SCALIFY], seed=0, steps=12)
     each = float(timed.seconds / 11)
-    task = Task(**{**task.__dict__, "steps": max(20, round(seconds / each))})
+    task = dataclasses.replace(task, steps=max(20, round(seconds / each)))
     steps = contenders(task)
     runs: dict[str, Run] = {}
     for name in (SCALIFY, FLOAT32):
@@ -135,7 +142,7 @@ def study(task: Task, out: pathlib.Path, quick: bool) -> int:
                 held_out[name].append(task.held_out_loss(results[-1].parameters))
                 progress.write(f"{name}, seed {seed}: held-out loss {held_out[name][-1]:.4f}")
         # Their own schedule, which ends where they do; the compiled functions don't depend on it but for two numbers.
-        briefly = Task(**{**task.__dict__, "steps": short})
+        briefly = dataclasses.replace(task, steps=short)
         steps = contenders(briefly)
         sweep: dict[str, list[float]] = {name: [] for name in names}
         for name, losses in sweep.items():
