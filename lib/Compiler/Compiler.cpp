@@ -5,7 +5,7 @@
 #include "steelyard/Compiler/Compiler.h"
 
 #include "steelyard/Dialect/Scaled/Utils/StepState.h"
-#include "steelyard/Pipelines/Nesting.h"
+#include "steelyard/Pipelines/Text.h"
 #include "steelyard/Pipelines/Pipelines.h"
 #include "steelyard/Pipelines/Register.h"
 #include "steelyard/Recipes/Recipe.h"
@@ -437,7 +437,7 @@ FailureOr<std::vector<FunctionSpec>> describeFunctions(ModuleOp module) {
 OwningOpRef<ModuleOp> parse(StringRef text, MLIRContext &context,
                             const std::string &name) {
   llvm::MemoryBufferRef buffer(text, name);
-  if (failed(verifyNesting(buffer, context))) {
+  if (failed(verifyText(buffer, context))) {
     return {};
   }
   if (!isBytecode(buffer)) {

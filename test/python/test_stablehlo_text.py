@@ -374,3 +374,37 @@ def test_bad_input(text: str, message: str) -> None:
     done = subprocess.run([str(OPT), "-"], input=text, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "error:" in done.stderr and message in done.stderr
+
+
+UNARY = (
+    "abs negate sign exponential log sqrt rsqrt cbrt tanh logistic sine cosine tan floor ceil round_nearest_even "
+    "round_nearest_afz exponential_minus_one log_plus_one not popcnt count_leading_zeros is_finite"
+)
+BINARY = (
+    "add subtract multiply divide maximum minimum power atan2 remainder and or xor shift_left shift_right_arithmetic "
+    "shift_right_logical"
+)
+CHLO = "erf erfc sinh cosh asin acos atan asinh acosh atanh tan square erf_inv lgamma"
+
+
+def test_element_types_are_those_of_jaxlib() -> None:
+    """Every elementwise operation takes the element types that jaxlib's verifier takes, and no other."""
+    modules = []
+    for element in ("f32", "f8E4M3FN", "f80", "tf32", "i1", "i3", "i32", "i128", "ui32", "complex<f32>", "index"):
+        type_ = f"tensor<4x{element}>"
+        operations = [f"stablehlo.{name} %a : {type_}" for name in UNARY.split() if name != "is_finite"]
+        operations += [f"stablehlo.is_finite %a : ({type_}) -> tensor<4xi1>"]
+        operations += [f"stablehlo.{name} %a, %a : {type_}" for name in BINARY.split()]
+        operations += [f"chlo.{name} %a : {type_} -> {type_}" for name in CHLO.split()]
+        modules += [f"func.func @f(%a: {type_}) {{\n%0 = {operation}\nreturn\n}}\n" for operation in operations]
+    done = subprocess.run(
+        [str(OPT), "-", "-split-input-file"], input="// -----\n".join(modules), capture_output=True, text=True, check=False
+    )
+    refused = {(int(line) - 1) // 5 for line in re.findall(r"^\S+:(\d+):\d+: error", done.stderr, re.MULTILINE)}
+    for number, module in enumerate(modules):
+        try:
+            canonical(module, debug=False)
+            is_fine = True
+        except ir.MLIRError:
+            is_fine = False
+        assert is_fine == (number not in refused), module

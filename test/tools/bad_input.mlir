@@ -10,6 +10,8 @@
 // RUN: not steelyard-run %t/constant.mlir --output-dir %s 2>&1 | FileCheck %s --check-prefix=NOTAFOLDER
 // RUN: not steelyard-run %t/constant.mlir --dump /proc/none 2>&1 | FileCheck %s --check-prefix=DUMP
 // RUN: not steelyard-run %t/large.mlir 2>&1 | FileCheck %s --check-prefix=MEMORY
+// RUN: not steelyard-run %t/array.mlir 2>&1 | FileCheck %s --check-prefix=ARRAY
+// RUN: not steelyard-opt %t/array.mlir 2>&1 | FileCheck %s --check-prefix=ARRAY
 // RUN: not steelyard-opt %t/function.mlir -o /proc/none/out.mlir 2>&1 | FileCheck %s --check-prefix=OPT
 // RUN: not steelyard-opt %t/function.mlir -scalify=size=1 2>&1 | FileCheck %s --check-prefix=OPTION
 // RUN: not steelyard-opt %t/function.mlir -no-such-pass 2>&1 | FileCheck %s --check-prefix=PASS
@@ -25,6 +27,7 @@
 // NOTAFOLDER: bad_input.mlir
 // DUMP: cannot write the dump /proc/none
 // MEMORY: @main: out of memory: arguments and results of 4000000000000000 bytes
+// ARRAY: array.mlir{{.*}}:2:12{{.*}}: error: the elements of array<...> are integers or floats of a width; 'index' has none
 // OPT: cannot open output file '/proc/none/out.mlir'
 // PASS: Unknown command line argument '-no-such-pass'
 
@@ -48,6 +51,10 @@ func.func @main() -> tensor<1000000x1000000x1000xf32> {
   %0 = stablehlo.iota dim = 0 : tensor<1000000x1000000x1000xf32>
   return %0 : tensor<1000000x1000000x1000xf32>
 }
+//--- array.mlir
+"builtin.module"() ({}) {
+  jax.a = [array < index : 1>]
+} : () -> ()
 //--- constant.mlir
 func.func @main() -> tensor<2xf32> {
   %0 = stablehlo.constant dense<1.0> : tensor<2xf32>

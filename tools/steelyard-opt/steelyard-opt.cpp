@@ -2,7 +2,7 @@
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "steelyard/Pipelines/Nesting.h"
+#include "steelyard/Pipelines/Text.h"
 #include "steelyard/Pipelines/Register.h"
 #include "steelyard/Rules/Scale/ScaleRules.h"
 
@@ -27,7 +27,7 @@ static mlir::LogicalResult runPasses(const std::string &input,
     return mlir::failure();
   }
   mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
-  if (failed(steelyard::verifyNesting(*file, context)) ||
+  if (failed(steelyard::verifyText(*file, context)) ||
       failed(
           mlir::MlirOptMain(out->os(), std::move(file), registry,
                             mlir::MlirOptMainConfig::createFromCLOptions()))) {

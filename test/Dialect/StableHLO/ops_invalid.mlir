@@ -17,7 +17,7 @@ func.func @elementwise_types(%a: tensor<4xf32>, %b: tensor<4xf64>) {
 // -----
 
 func.func @dynamic(%a: tensor<?xf32>) {
-  // expected-error@+1 {{'stablehlo.abs' op operand #0 must be tensor of numbers of static shape}}
+  // expected-error@+1 {{'stablehlo.abs' op operand #0 must be tensor of signed real numbers of static shape}}
   %0 = stablehlo.abs %a : tensor<?xf32>
   return
 }

@@ -6,6 +6,8 @@
 #ifndef STEELYARD_DIALECT_CHLO_IR_OPS
 #define STEELYARD_DIALECT_CHLO_IR_OPS
 
+include "steelyard/Dialect/StableHLO/IR/Base.td"
+
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 include "mlir/IR/OpAsmInterface.td"
@@ -23,11 +25,6 @@ def CHLO_Dialect : Dialect {
 
 class CHLO_Op<string mnemonic, list<Trait> traits> : Op<CHLO_Dialect, mnemonic, traits>;
 
-def CHLO_FloatTensor : RankedTensorOf<[AnyFloat, Complex<AnyTypeOf<[F32, F64]>>], [], "float or complex tensor">;
-def CHLO_RealTensor : RankedTensorOf<[AnyFloat], [], "float tensor">;
-def CHLO_NumberTensor : RankedTensorOf<[AnySignlessInteger, AnyUnsignedInteger, AnyFloat,
-                                        Complex<AnyTypeOf<[F32, F64]>>], [], "tensor of numbers">;
-
 /// Result and operand have one type; printed `%x : T -> T`.
 class CHLO_UnaryOp<string mnemonic, string what, Type type>
     : CHLO_Op<mnemonic, [Pure, Elementwise, SameOperandsAndResultType]> {
@@ -37,26 +34,26 @@ class CHLO_UnaryOp<string mnemonic, string what, Type type>
   let assemblyFormat = "$operand attr-dict `:` type($operand) `->` type($result)";
 }
 
-def CHLO_AcosOp : CHLO_UnaryOp<"acos", "arc cosine", CHLO_FloatTensor>;
-def CHLO_AcoshOp : CHLO_UnaryOp<"acosh", "inverse hyperbolic cosine", CHLO_FloatTensor>;
-def CHLO_AsinOp : CHLO_UnaryOp<"asin", "arc sine", CHLO_FloatTensor>;
-def CHLO_AsinhOp : CHLO_UnaryOp<"asinh", "inverse hyperbolic sine", CHLO_FloatTensor>;
-def CHLO_AtanOp : CHLO_UnaryOp<"atan", "arc tangent", CHLO_FloatTensor>;
-def CHLO_AtanhOp : CHLO_UnaryOp<"atanh", "inverse hyperbolic tangent", CHLO_FloatTensor>;
-def CHLO_CoshOp : CHLO_UnaryOp<"cosh", "hyperbolic cosine", CHLO_FloatTensor>;
-def CHLO_ErfOp : CHLO_UnaryOp<"erf", "error function", CHLO_RealTensor>;
-def CHLO_ErfInvOp : CHLO_UnaryOp<"erf_inv", "inverse error function", CHLO_RealTensor>;
-def CHLO_ErfcOp : CHLO_UnaryOp<"erfc", "1 - erf(x)", CHLO_RealTensor>;
-def CHLO_LgammaOp : CHLO_UnaryOp<"lgamma", "logarithm of |Γ(x)|", CHLO_RealTensor>;
-def CHLO_SinhOp : CHLO_UnaryOp<"sinh", "hyperbolic sine", CHLO_FloatTensor>;
-def CHLO_SquareOp : CHLO_UnaryOp<"square", "x × x", CHLO_NumberTensor>;
-def CHLO_TanOp : CHLO_UnaryOp<"tan", "tangent", CHLO_FloatTensor>;
+def CHLO_AcosOp : CHLO_UnaryOp<"acos", "arc cosine", StableHLO_FloatTensor>;
+def CHLO_AcoshOp : CHLO_UnaryOp<"acosh", "inverse hyperbolic cosine", StableHLO_FloatTensor>;
+def CHLO_AsinOp : CHLO_UnaryOp<"asin", "arc sine", StableHLO_FloatTensor>;
+def CHLO_AsinhOp : CHLO_UnaryOp<"asinh", "inverse hyperbolic sine", StableHLO_FloatTensor>;
+def CHLO_AtanOp : CHLO_UnaryOp<"atan", "arc tangent", StableHLO_FloatTensor>;
+def CHLO_AtanhOp : CHLO_UnaryOp<"atanh", "inverse hyperbolic tangent", StableHLO_FloatTensor>;
+def CHLO_CoshOp : CHLO_UnaryOp<"cosh", "hyperbolic cosine", StableHLO_FloatTensor>;
+def CHLO_ErfOp : CHLO_UnaryOp<"erf", "error function", StableHLO_RealTensor>;
+def CHLO_ErfInvOp : CHLO_UnaryOp<"erf_inv", "inverse error function", StableHLO_RealTensor>;
+def CHLO_ErfcOp : CHLO_UnaryOp<"erfc", "1 - erf(x)", StableHLO_RealTensor>;
+def CHLO_LgammaOp : CHLO_UnaryOp<"lgamma", "logarithm of |Γ(x)|", StableHLO_RealTensor>;
+def CHLO_SinhOp : CHLO_UnaryOp<"sinh", "hyperbolic sine", StableHLO_FloatTensor>;
+def CHLO_SquareOp : CHLO_UnaryOp<"square", "x × x", StableHLO_FloatTensor>;
+def CHLO_TanOp : CHLO_UnaryOp<"tan", "tangent", StableHLO_FloatTensor>;
 
 def CHLO_TopKOp
     : CHLO_Op<"top_k", [Pure, InferTypeOpAdaptor, DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>]> {
   let summary = "the k largest elements along the last dimension, in falling order, and where they were";
-  let arguments = (ins CHLO_NumberTensor:$operand, I64Attr:$k);
-  let results = (outs CHLO_NumberTensor:$values, RankedTensorOf<[I32]>:$indices);
+  let arguments = (ins StableHLO_NumberTensor:$operand, I64Attr:$k);
+  let results = (outs StableHLO_NumberTensor:$values, RankedTensorOf<[I32]>:$indices);
   let assemblyFormat = "`(` $operand `,` `k` `=` $k `)` attr-dict `:` type($operand) `->` `(` type($values) `,` type($indices) `)`";
 }
 

@@ -24,11 +24,11 @@ class StableHLO_BinaryOp<string mnemonic, string what, Type type, list<Trait> tr
   let assemblyFormat = "$lhs `,` $rhs attr-dict `:` custom<SameType>(type($lhs), type($rhs), type($result))";
 }
 
-def StableHLO_AbsOp : StableHLO_UnaryOp<"abs", "absolute value", StableHLO_NumberTensor>;
+def StableHLO_AbsOp : StableHLO_UnaryOp<"abs", "absolute value", StableHLO_SignedRealTensor>;
 def StableHLO_NegateOp : StableHLO_UnaryOp<"negate", "negation", StableHLO_NumberTensor> {
   let hasFolder = 1;
 }
-def StableHLO_SignOp : StableHLO_UnaryOp<"sign", "sign: -1, 0, 1 or NaN", StableHLO_NumberTensor>;
+def StableHLO_SignOp : StableHLO_UnaryOp<"sign", "sign: -1, 0, 1 or NaN", StableHLO_SignedTensor>;
 def StableHLO_ExponentialOp : StableHLO_UnaryOp<"exponential", "e^x", StableHLO_FloatTensor>;
 def StableHLO_ExponentialMinusOneOp : StableHLO_UnaryOp<"exponential_minus_one", "e^x - 1", StableHLO_FloatTensor>;
 def StableHLO_LogOp : StableHLO_UnaryOp<"log", "natural logarithm", StableHLO_FloatTensor>;
@@ -41,11 +41,11 @@ def StableHLO_LogisticOp : StableHLO_UnaryOp<"logistic", "1 / (1 + e^-x)", Stabl
 def StableHLO_SineOp : StableHLO_UnaryOp<"sine", "sine", StableHLO_FloatTensor>;
 def StableHLO_CosineOp : StableHLO_UnaryOp<"cosine", "cosine", StableHLO_FloatTensor>;
 def StableHLO_TanOp : StableHLO_UnaryOp<"tan", "tangent", StableHLO_FloatTensor>;
-def StableHLO_FloorOp : StableHLO_UnaryOp<"floor", "largest integer not above", StableHLO_FloatTensor>;
-def StableHLO_CeilOp : StableHLO_UnaryOp<"ceil", "least integer not below", StableHLO_FloatTensor>;
-def StableHLO_RoundNearestEvenOp : StableHLO_UnaryOp<"round_nearest_even", "nearest integer, ties to even", StableHLO_FloatTensor>;
-def StableHLO_RoundNearestAfzOp : StableHLO_UnaryOp<"round_nearest_afz", "nearest integer, ties away from zero", StableHLO_FloatTensor>;
-def StableHLO_NotOp : StableHLO_UnaryOp<"not", "bitwise or logical complement", StableHLO_IntTensor> {
+def StableHLO_FloorOp : StableHLO_UnaryOp<"floor", "largest integer not above", StableHLO_RealTensor>;
+def StableHLO_CeilOp : StableHLO_UnaryOp<"ceil", "least integer not below", StableHLO_RealTensor>;
+def StableHLO_RoundNearestEvenOp : StableHLO_UnaryOp<"round_nearest_even", "nearest integer, ties to even", StableHLO_RealTensor>;
+def StableHLO_RoundNearestAfzOp : StableHLO_UnaryOp<"round_nearest_afz", "nearest integer, ties away from zero", StableHLO_RealTensor>;
+def StableHLO_NotOp : StableHLO_UnaryOp<"not", "bitwise or logical complement", StableHLO_BitsTensor> {
   let hasFolder = 1;
 }
 def StableHLO_PopcntOp : StableHLO_UnaryOp<"popcnt", "number of bits set", StableHLO_IntTensor> {
@@ -56,32 +56,32 @@ def StableHLO_CountLeadingZerosOp
   let hasFolder = 1;
 }
 
-def StableHLO_AddOp : StableHLO_BinaryOp<"add", "sum; on booleans or", StableHLO_NumberTensor, [Commutative]> {
+def StableHLO_AddOp : StableHLO_BinaryOp<"add", "sum; on booleans or", StableHLO_Tensor, [Commutative]> {
   let hasFolder = 1;
 }
 def StableHLO_SubtractOp : StableHLO_BinaryOp<"subtract", "difference", StableHLO_NumberTensor> {
   let hasFolder = 1;
 }
-def StableHLO_MultiplyOp : StableHLO_BinaryOp<"multiply", "product; on booleans and", StableHLO_NumberTensor, [Commutative]> {
+def StableHLO_MultiplyOp : StableHLO_BinaryOp<"multiply", "product; on booleans and", StableHLO_Tensor, [Commutative]> {
   let hasFolder = 1;
 }
 def StableHLO_DivideOp : StableHLO_BinaryOp<"divide", "quotient; integers toward zero", StableHLO_NumberTensor>;
-def StableHLO_MaximumOp : StableHLO_BinaryOp<"maximum", "the larger; NaN if either is", StableHLO_NumberTensor, [Commutative]> {
+def StableHLO_MaximumOp : StableHLO_BinaryOp<"maximum", "the larger; NaN if either is", StableHLO_Tensor, [Commutative]> {
   let hasFolder = 1;
 }
-def StableHLO_MinimumOp : StableHLO_BinaryOp<"minimum", "the smaller; NaN if either is", StableHLO_NumberTensor, [Commutative]> {
+def StableHLO_MinimumOp : StableHLO_BinaryOp<"minimum", "the smaller; NaN if either is", StableHLO_Tensor, [Commutative]> {
   let hasFolder = 1;
 }
 def StableHLO_PowerOp : StableHLO_BinaryOp<"power", "lhs to the power of rhs", StableHLO_NumberTensor>;
 def StableHLO_RemainderOp : StableHLO_BinaryOp<"remainder", "remainder with the sign of the dividend", StableHLO_NumberTensor>;
 def StableHLO_Atan2Op : StableHLO_BinaryOp<"atan2", "angle of the point (rhs, lhs)", StableHLO_FloatTensor>;
-def StableHLO_AndOp : StableHLO_BinaryOp<"and", "bitwise and", StableHLO_IntTensor, [Commutative]> {
+def StableHLO_AndOp : StableHLO_BinaryOp<"and", "bitwise and", StableHLO_BitsTensor, [Commutative]> {
   let hasFolder = 1;
 }
-def StableHLO_OrOp : StableHLO_BinaryOp<"or", "bitwise or", StableHLO_IntTensor, [Commutative]> {
+def StableHLO_OrOp : StableHLO_BinaryOp<"or", "bitwise or", StableHLO_BitsTensor, [Commutative]> {
   let hasFolder = 1;
 }
-def StableHLO_XorOp : StableHLO_BinaryOp<"xor", "bitwise exclusive or", StableHLO_IntTensor, [Commutative]> {
+def StableHLO_XorOp : StableHLO_BinaryOp<"xor", "bitwise exclusive or", StableHLO_BitsTensor, [Commutative]> {
   let hasFolder = 1;
 }
 def StableHLO_ShiftLeftOp : StableHLO_BinaryOp<"shift_left", "lhs × 2^rhs; 0 from the width on", StableHLO_IntTensor> {

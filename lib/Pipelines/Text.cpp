@@ -1,8 +1,8 @@
-//===- Nesting.cpp - Brackets in brackets in text ---------------*- C++ -*-===//
+//===- Text.cpp - What MLIR's parser does not survive -----------*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "steelyard/Pipelines/Nesting.h"
+#include "steelyard/Pipelines/Text.h"
 
 #include "mlir/Bytecode/BytecodeReader.h"
 #include "mlir/IR/Diagnostics.h"
@@ -10,8 +10,24 @@
 
 using namespace mlir;
 
-/// Where the first bracket stands that is nested too deeply, or npos.
-static size_t findTooDeep(StringRef text) {
+static bool isArrayOfIndex(StringRef text) {
+  return text.consume_front("array") &&
+         (text = text.ltrim()).consume_front("<") &&
+         (text = text.ltrim()).consume_front("index") &&
+         !llvm::isAlnum(text.empty() ? ' ' : text.front());
+}
+
+namespace {
+
+struct Finding {
+  size_t at = StringRef::npos;
+  std::string message;
+};
+
+} // namespace
+
+/// The first place that the parser does not survive, or npos.
+static Finding findUnreadable(StringRef text) {
   unsigned depth = 0;
   for (size_t at = 0; at < text.size(); ++at) {
     switch (text[at]) {
@@ -26,6 +42,12 @@ static size_t findTooDeep(StringRef text) {
         at = std::min(text.find('\n', at), text.size());
       }
       break;
+    case 'a':
+      if (isArrayOfIndex(text.substr(at))) {
+        return {at, "the elements of array<...> are integers or floats of a "
+                    "width; 'index' has none"};
+      }
+      break;
     case '-': // ->
     case '=':
       at += text.substr(at + 1).starts_with(">");
@@ -35,7 +57,8 @@ static size_t findTooDeep(StringRef text) {
     case '[':
     case '{':
       if (++depth > steelyard::kDeepestNesting) {
-        return at;
+        return {at, "brackets are nested more than " +
+                        std::to_string(steelyard::kDeepestNesting) + " deep"};
       }
       break;
     case ')':
@@ -48,16 +71,16 @@ static size_t findTooDeep(StringRef text) {
       break;
     }
   }
-  return StringRef::npos;
+  return {};
 }
 
-LogicalResult steelyard::verifyNesting(llvm::MemoryBufferRef text,
-                                       MLIRContext &context) {
+LogicalResult steelyard::verifyText(llvm::MemoryBufferRef text,
+                                    MLIRContext &context) {
   if (isBytecode(text)) {
     return success();
   }
   StringRef buffer = text.getBuffer();
-  size_t at = findTooDeep(buffer);
+  auto [at, message] = findUnreadable(buffer);
   if (at == StringRef::npos) {
     return success();
   }
@@ -65,6 +88,5 @@ LogicalResult steelyard::verifyNesting(llvm::MemoryBufferRef text,
   size_t column = at - (before.rfind('\n') + 1); // npos + 1 is 0
   auto location = FileLineColLoc::get(&context, text.getBufferIdentifier(),
                                       before.count('\n') + 1, column + 1);
-  return emitError(location)
-         << "brackets are nested more than " << kDeepestNesting << " deep";
+  return emitError(location) << message;
 }
