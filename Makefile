@@ -11,7 +11,7 @@ $(error clone to a folder without spaces in its path: lit and this Makefile can'
 endif
 RUN := PYTHONPATH=$(CURDIR)/$(BUILD)/python:$(CURDIR)/python $(PYTHON)
 
-.PHONY: all demo check check-full bench build setup docs lint clean
+.PHONY: all demo check check-full fuzz bench build setup docs lint clean
 all: build
 
 $(BUILD)/.packages: scripts/setup-debian
@@ -40,6 +40,15 @@ check: build
 
 check-full: build
 	BUILD=$(BUILD) PYTHON=$(PYTHON) scripts/check --full
+
+# Each for so many seconds; docs/testing.md.
+FUZZ_SECONDS ?= 600
+FUZZ_SEED ?= 0
+fuzz: build
+	PYTHONPATH=$(CURDIR)/$(BUILD)/python:$(CURDIR)/python:$(CURDIR)/test STEELYARD_BUILD=$(BUILD) sh -c '\
+	  status=0; for kind in parser pipeline; do \
+	    $(PYTHON) -m fuzz $$kind --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED) --jobs $(JOBS) || status=1; \
+	  done; exit $$status'
 
 bench: build
 	$(RUN) -m benchmarks --output-dir $(BUILD)/bench
