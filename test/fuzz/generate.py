@@ -604,7 +604,8 @@ class Generator:
             body = (
                 f'"stablehlo.select_and_scatter"({a.name}, {s.name}, {init.name}) <{{{attributes}}}> ({{\n'
                 f"  ^bb0(%p: {scalar}, %q: {scalar}):\n    %r = stablehlo.compare GE, %p, %q, FLOAT : "
-                f"({scalar}, {scalar}) -> tensor<i1>\n    stablehlo.return %r : tensor<i1>\n  }}, {self._region(a.element, 'add')[1:-1]}) "
+                f"({scalar}, {scalar}) -> tensor<i1>\n    stablehlo.return %r : tensor<i1>\n  }}, "
+                f"{self._region(a.element, 'add')[1:-1]}) "
                 f": ({a.type}, {s.type}, {init.type}) -> {a.type}"
             )
             self._emit(body, a.shape, a.element)

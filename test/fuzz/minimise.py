@@ -35,6 +35,17 @@ def one_result(text: str, index: int) -> str:
     return text[: found.start()] + new + text[found.end() :]
 
 
+def without_unused(text: str) -> str:
+    """Without operations of which nobody takes a result."""
+    parts = statements(text)
+    for at in range(len(parts) - 1, -1, -1):
+        found = re.match(r"\s+(%\w+)[:, ]", parts[at])
+        rest = "".join(parts[at + 1 :])
+        if found and "=" in parts[at] and not re.search(rf"{found[1]}b?\b", rest):
+            del parts[at]
+    return "".join(parts)
+
+
 def minimise(text: str, still: Callable[[str], bool], tokens: bool, seconds: float = 40) -> str:
     """Fewer statements, lines and perhaps tokens, for as long as ``still`` holds and there is time."""
     end = time.monotonic() + seconds
@@ -45,6 +56,8 @@ def minimise(text: str, still: Callable[[str], bool], tokens: bool, seconds: flo
         if still(fewer):
             text = fewer
             break
+    if still(fewer := without_unused(text)):
+        text = fewer
     splits: list[Callable[[str], list[str]]] = [statements, lambda t: t.splitlines(keepends=True)]
     for split in splits + [TOKEN.findall] * tokens:
         parts = split(text)

@@ -168,6 +168,9 @@ class PipelineFuzzer:
             if want.dtype.kind in "iub":  # any rounding may decide over it
                 is_known = is_known and np.array_equal(ours, want)
                 continue
+            if "quantize" in scheme and not (np.isfinite(ours).all() and np.isfinite(want).all()):
+                is_known = False  # E4M3FN has no infinity
+                continue
             spread = max(distance(other.astype(want.dtype), want) for other in others)
             if spread > 0.05:
                 is_known = False
