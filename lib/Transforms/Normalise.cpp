@@ -17,6 +17,7 @@
 #include "llvm/ADT/SmallPtrSet.h"
 #include "llvm/Support/MathExtras.h"
 
+#include "Accuracy.h"
 #include "ExpandExactly.h"
 
 namespace steelyard {
@@ -31,7 +32,8 @@ namespace {
 struct Normalise : steelyard::impl::NormaliseBase<Normalise> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
-    if (failed(verifyInput(module))) {
+    if (failed(verifyInput(module)) ||
+        failed(steelyard::dropResultAccuracy(module))) {
       return signalPassFailure();
     }
     dropAnnotations(module);

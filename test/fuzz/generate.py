@@ -46,7 +46,22 @@ UNARY = [
     "abs", "negate", "sign", "exponential", "log", "sqrt", "rsqrt", "cbrt", "tanh", "logistic", "sine", "cosine", "floor",
     "ceil", "round_nearest_even", "round_nearest_afz", "exponential_minus_one", "log_plus_one", "tan",
 ]  # fmt: skip
-CHLO = ["erf", "erfc", "sinh", "cosh", "asin", "atan", "asinh", "acosh", "atanh", "square", "erf_inv", "lgamma"]
+CHLO = [
+    "erf",
+    "erfc",
+    "sinh",
+    "cosh",
+    "asin",
+    "atan",
+    "asinh",
+    "acosh",
+    "atanh",
+    "square",
+    "erf_inv",
+    "lgamma",
+    "digamma",
+    "digamma",
+]
 BINARY = ["add", "subtract", "multiply", "divide", "maximum", "minimum", "power", "atan2", "remainder"]
 BITWISE = ["add", "subtract", "multiply", "maximum", "minimum", "and", "or", "xor"]
 SHIFTS = ["shift_left", "shift_right_arithmetic", "shift_right_logical"]

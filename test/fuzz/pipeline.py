@@ -91,6 +91,13 @@ def is_specified(text: str) -> bool:
     return "@main" in text and ("func.func public @main(%v1" in text or "reduce" not in text)
 
 
+def round_significant(array: np.ndarray, bits: int) -> np.ndarray:
+    if array.dtype != np.float64:
+        return array
+    significand, exponent = np.frexp(array)
+    return np.ldexp(np.rint(np.ldexp(significand, bits)), exponent - bits)
+
+
 class PipelineFuzzer:
     def __init__(self) -> None:
         self._server = Server()
@@ -156,10 +163,11 @@ class PipelineFuzzer:
         """As ``_compare``, with the error that roundings of the same program to few bits make in float64."""
         inputs = [a.astype(np.float64) if a.dtype == np.float32 else a for a in arguments]
         wide = in_float64(text)
+        bits = 4 if "quantize" in scheme else 11
         narrow = self._reference.run(text, arguments)
-        exact, few, fewer = (
-            self._reference.run(t, inputs)
-            for t in (wide, rounded(wide, 4 if "quantize" in scheme else 11), rounded(wide, 9))
+        exact = self._reference.run(wide, inputs)
+        few, fewer = (
+            self._reference.run(rounded(wide, count), [round_significant(a, count) for a in inputs]) for count in (bits, 9)
         )
         if isinstance(narrow, str) or isinstance(exact, str) or isinstance(few, str) or isinstance(fewer, str):
             return ""

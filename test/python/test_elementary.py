@@ -12,6 +12,9 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
+import jax
+import jax.numpy as jnp
+import ml_dtypes
 import mpmath
 import numpy as np
 import pytest
@@ -72,6 +75,11 @@ def log_gamma(x: Array) -> Any:
     return np.where(x == -np.inf, np.inf, scipy.special.gammaln(x))
 
 
+def digamma(x: Array) -> Any:
+    """NaN at 0, as JAX; SciPy has infinities there."""
+    return np.where(x == 0, np.nan, scipy.special.digamma(x.astype(np.float64)))
+
+
 def mpmath_log_gamma(x: Any) -> Any:
     return mpmath.log(abs(mpmath.gamma(x)))
 
@@ -104,6 +112,7 @@ FUNCTIONS: dict[str, Function] = {
         one(log_gamma, spread(1e-3, 1e3, False), between(-3.9, -3.1), exact=mpmath_log_gamma),
         ulp=4,  # glibc, where it is negative
     ),
+    "chlo.digamma": one(digamma, spread(1e-3, 1e3, False), between(0.5, 3), exact=mpmath.digamma),
     "chlo.asin": one(np.arcsin, spread(1e-8, 0.999)),
     "chlo.acos": one(np.arccos, spread(1e-8, 0.999)),
     "chlo.atan": one(np.arctan, spread(1e-8, 1e8)),
@@ -164,3 +173,111 @@ def test_limits(name: str, bits: int) -> None:
         np.testing.assert_allclose(got, want.astype(x.dtype), rtol=1e-5)
         zeros = want == 0
         np.testing.assert_array_equal(np.signbit(got[zeros]), np.signbit(want[zeros]))
+
+
+@pytest.mark.parametrize("bits", [32, 64])
+def test_digamma_below_zero(bits: int) -> None:
+    """Between its poles it has a zero each: the error is to the size of what is subtracted."""
+    x = -np.random.default_rng(0).uniform(0.01, 20, FEW).astype(f"f{bits // 8}")
+    want = precise(mpmath.digamma)(x)
+    got = module("chlo.digamma", FEW, bits, 1)(x)[0]
+    assert np.max(np.abs(got - want) / np.maximum(np.abs(want), np.log(20))) <= 4 * np.finfo(x.dtype).eps
+
+
+@pytest.mark.parametrize("dtype", ["f2", "bfloat16", "f4", "f8"])
+def test_next_after_is_numpy_s(dtype: str) -> None:
+    """Bit for bit: zeros, subnormals (XLA flushes them), the largest numbers, infinities, NaN, each beside each."""
+    type_ = np.dtype(ml_dtypes.bfloat16 if dtype == "bfloat16" else dtype)
+    info = ml_dtypes.finfo(type_)
+    numbers = [0.0, -0.0, 1.0, -1.0, 1.5, 3.0, np.inf, -np.inf, np.nan, *map(float, (info.max, info.min, info.tiny))]
+    numbers += [float(info.smallest_subnormal), -float(info.smallest_subnormal), -float(info.tiny)]
+    x, y = (a.ravel().astype(type_) for a in np.meshgrid(numbers, numbers))
+    with jax.enable_x64(True):
+        got = np.asarray(steelyard.jit(jnp.nextafter)(x, y))
+    want = np.nextafter(x, y)
+    np.testing.assert_array_equal(np.isnan(got), np.isnan(want))
+    as_bits = f"u{type_.itemsize}"
+    np.testing.assert_array_equal(got.view(as_bits)[~np.isnan(got)], want.view(as_bits)[~np.isnan(want)])
+
+
+def test_functions_that_jax_builds_of_them() -> None:
+    x = np.linspace(0.1, 9, 40).astype("f4")
+    key = np.array([1, 2], "u4")
+
+    def truncated(key: Any) -> Any:
+        return jax.random.truncated_normal(jax.random.wrap_key_data(key), -1.0, 2.0, (64,))
+
+    for function, argument in (
+        (jax.scipy.special.digamma, x),
+        (jax.vmap(jax.grad(jax.scipy.special.gammaln)), x),
+        (truncated, key),
+    ):
+        np.testing.assert_allclose(steelyard.jit(function)(argument), jax.jit(function)(argument), rtol=3e-6, atol=1e-6)
+
+
+# Accuracy that is asked for.
+
+TOLERANCE = "#stablehlo.result_accuracy<{}mode = #stablehlo.result_accuracy_mode<{}>>"
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "function", "type_", "is_met"),
+    [
+        (TOLERANCE.format("", "HIGHEST"), "exponential", "f32", True),
+        (TOLERANCE.format("", "DEFAULT"), "exponential", "f64", True),
+        (TOLERANCE.format("ulps = 3, ", "TOLERANCE"), "exponential", "f32", True),
+        (TOLERANCE.format("ulps = 2, ", "TOLERANCE"), "exponential", "f32", False),
+        (TOLERANCE.format("ulps = 1, ", "TOLERANCE"), "exponential", "bf16", True),
+        (TOLERANCE.format("ulps = 1, ", "TOLERANCE"), "sqrt", "f64", True),
+        (TOLERANCE.format("", "TOLERANCE"), "sqrt", "f32", False),
+        (TOLERANCE.format("rtol = 1.0e-6, ", "TOLERANCE"), "log", "f32", True),
+        (TOLERANCE.format("rtol = 1.0e-6, ", "TOLERANCE"), "log", "f64", True),
+        (TOLERANCE.format("rtol = 1.0e-16, ", "TOLERANCE"), "log", "f64", False),
+        (TOLERANCE.format("atol = 1.0e-6, ", "TOLERANCE"), "tanh", "f32", True),
+        (TOLERANCE.format("atol = 1.0e-6, ", "TOLERANCE"), "tan", "f32", False),
+    ],
+)
+def test_accuracy_that_is_asked_for(accuracy: str, function: str, type_: str, is_met: bool) -> None:
+    """What is not met is an error that says where."""
+    tensor = f"tensor<4x{type_}>"
+    text = (
+        f"func.func @main(%a: {tensor}) -> {tensor} {{\n%0 = stablehlo.{function} %a {{result_accuracy = {accuracy}}} : "
+        f"{tensor}\nreturn %0 : {tensor}\n}}"
+    )
+    if is_met:
+        steelyard.compile(text)
+    else:
+        with pytest.raises(steelyard.CompileError, match=r'"module":2:\d+: error: .*is within \d ulp of the exact result'):
+            steelyard.compile(text)
+
+
+@pytest.mark.parametrize("accuracy", [jax.lax.AccuracyMode.HIGHEST, jax.lax.Tolerance(atol=0, rtol=0, ulps=5)])
+def test_accuracy_in_jax(accuracy: Any) -> None:
+    x = np.linspace(0.1, 9, 40).astype("f4")
+    for name in ("exp", "log", "log1p", "expm1", "sin", "cos", "tan", "tanh", "logistic", "cbrt", "sqrt", "rsqrt"):
+        function = getattr(jax.lax, name)
+        got = steelyard.jit(lambda x, f=function: f(x, accuracy=accuracy))(x)
+        np.testing.assert_array_equal(got, steelyard.jit(function)(x))
+
+
+@pytest.mark.parametrize("bits", [32, 64])
+@pytest.mark.parametrize("are_constants", [False, True])
+@pytest.mark.parametrize("name", ["atan2", "power", "remainder", "divide"])
+def test_limits_of_two_arguments(name: str, are_constants: bool, bits: int) -> None:
+    """Each special number beside each, also where the compiler knows them."""
+    numbers = [0.0, -0.0, np.inf, -np.inf, np.nan, 1.0, -1.0, 2.5]
+    dtype, kind = np.dtype(f"f{bits // 8}"), f"tensor<64xf{bits}>"
+    x, y = (a.ravel().astype(dtype) for a in np.meshgrid(numbers, numbers))
+    bit_type = f"u{bits // 8}"
+    given = [", ".join(f"0x{n:0{bits // 4}X}" for n in a.view(bit_type)) for a in (x, y)]
+    constants = "".join(f"%{n} = stablehlo.constant dense<[{g}]> : {kind}\n" for n, g in zip("xy", given, strict=True))
+    arguments = "" if are_constants else f"%x: {kind}, %y: {kind}"
+    body = f"{constants if are_constants else ''}%r = stablehlo.{name} %x, %y : {kind}\nreturn %r : {kind}"
+    compiled = steelyard.compile(f"func.func @main({arguments}) -> {kind} {{\n{body}\n}}")
+    got = compiled(*([] if are_constants else [x, y]))[0]
+    with np.errstate(all="ignore"):
+        oracle = {"atan2": np.arctan2, "power": np.power, "remainder": np.fmod, "divide": np.divide}[name]
+        want = oracle(x.astype(np.float64), y.astype(np.float64)).astype(dtype)
+    np.testing.assert_allclose(got, want, rtol=1e-6)
+    zeros = want == 0
+    np.testing.assert_array_equal(np.signbit(got[zeros]), np.signbit(want[zeros]))

@@ -66,6 +66,17 @@ PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "argmax_to_none": (lambda x: jnp.argmax(x, axis=0), (zeros(3, 0),)),
     "mean": (lambda x: x.mean(axis=1), (zeros(3, 0),)),
     "softmax": (jax.nn.softmax, (zeros(3, 0),)),
+    "window": (
+        lambda x: jax.lax.reduce_window(x, 0.0, jax.lax.add, (2, 1), (1, 1), ((2, 1), (0, 0)), (2, 1)),
+        (zeros(0, 3),),
+    ),
+    "window_of_pairs": (
+        lambda x, y: jax.lax.reduce_window(
+            (x, y), (-3.0, 2.0), lambda a, b: (jnp.maximum(a[0], b[0]), jnp.minimum(a[1], b[1])), (1, 3), (1, 2), "SAME"
+        ),
+        (zeros(0, 5), zeros(0, 5)),
+    ),
+    "sort": (lambda x: (jnp.sort(x), jnp.sort(x, 0)[:1], jax.lax.top_k(x, 0)), (zeros(9, 0),)),
     # contractions: zeros over nothing
     "dot_of_none": (jnp.matmul, (zeros(3, 0), zeros(0, 4))),
     "dot_batched": (jnp.matmul, (zeros(2, 3, 0), zeros(2, 0, 4))),

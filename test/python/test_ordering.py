@@ -205,6 +205,24 @@ def test_sort(dtype: str, length: int) -> None:
     same(lambda x: (jnp.sort(x), jnp.argsort(x), jnp.argsort(x, descending=True), lax.top_k(x, min(5, length))), x)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int32", "uint8"])
+@pytest.mark.parametrize(("length", "count"), [(4, 1), (37, 9), (37, 10), (256, 64), (260, 65), (1000, 40), (9, 0)])
+def test_first_elements(dtype: str, length: int, count: int) -> None:
+    """Few of many are kept as they come by; ties stay in order, of rising, falling and random elements."""
+    x = numbers(dtype, (3, length))
+    for data in (x, np.sort(x), np.sort(x)[:, ::-1].copy(), x * 0, np.where(np.arange(length) % 3, x, x.max())):
+        same(lambda x: lax.top_k(x, count), data.astype(x.dtype))
+
+
+def test_first_elements_along_any_dimension() -> None:
+    x, y = np.round(numbers("float32", (16, 3, 17))), numbers("int32", (16, 3, 17))
+    same(lambda x: (jnp.sort(x, axis=0)[:4], jnp.argsort(x, axis=2)[:, 1:, 1:3]), x)
+    same(lambda x, y: [a[:, :, :3] for a in lax.sort((x, y), num_keys=2)], x, y)
+    same(lambda x, y: lax.sort((x, y), num_keys=1)[1][:, :, :1], x, y)
+    same(lambda x: (jnp.sort(x)[0, 0, :2], jnp.sort(x)), x)  # the same sort, all of it
+    same(lambda x: lax.fori_loop(0, 3, lambda i, c: c + lax.top_k(c, 2)[0][..., :1], x), x)
+
+
 def test_sort_along_any_dimension() -> None:
     x = numbers("float32", (3, 7, 5))
     for axis in range(3):

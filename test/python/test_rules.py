@@ -120,6 +120,15 @@ def log_gamma(a: Array) -> Array:
     return np.where(a == -np.inf, np.inf, scipy.special.gammaln(a))
 
 
+def digamma(a: Array) -> Array:
+    """NaN at 0, as JAX; SciPy has infinities there."""
+    return np.where(a == 0, np.nan, scipy.special.digamma(a))
+
+
+def next_after(a: Array, b: Array) -> Array:
+    return np.nextafter(a.astype("f4"), b.astype("f4")).astype("f8")
+
+
 def window(name: str, init: str, size: int, stride: int, low: int, high: int) -> str:
     """%r: windows of %a joined by an operation; JAX prints attributes without effect too."""
     count = (N + low + high - size) // stride + 1
@@ -553,6 +562,8 @@ RULES: dict[str, list[Rule]] = {
     "chlo.erfc": [chlo("erfc", scipy.special.erfc)],
     "chlo.erf_inv": [chlo("erf_inv", scipy.special.erfinv)],
     "chlo.lgamma": [chlo("lgamma", log_gamma)],
+    "chlo.digamma": [chlo("digamma", digamma)],
+    "chlo.next_after": [Rule(x("%r = chlo.next_after %a, %b : X, X -> X"), next_after, 2)],
 }
 
 CASES = [(name, number) for name, forms in RULES.items() for number in range(len(forms))]

@@ -119,7 +119,9 @@ def functions_of_chlo(x: Any) -> Any:
     return (
         lax.erf(x), lax.erfc(x), lax.erf_inv(u), lax.lgamma(x), jnp.arcsin(u), jnp.arccos(u), jnp.arctan(x),
         jnp.sinh(x), jnp.cosh(x), jnp.arcsinh(x), jnp.arccosh(1 + jnp.abs(x)), jnp.arctanh(u), lax.top_k(x, 3),
-        jax.nn.gelu(x, approximate=False),
+        jax.nn.gelu(x, approximate=False), lax.digamma(1 + jnp.abs(x)), lax.nextafter(x, u),
+        lax.exp(x, accuracy=lax.AccuracyMode.HIGHEST),
+        lax.tanh(x, accuracy=lax.Tolerance(atol=1e-5, rtol=0.25, ulps=3)),
     )  # fmt: skip
 
 
@@ -384,7 +386,7 @@ BINARY = (
     "add subtract multiply divide maximum minimum power atan2 remainder and or xor shift_left shift_right_arithmetic "
     "shift_right_logical"
 )
-CHLO = "erf erfc sinh cosh asin acos atan asinh acosh atanh tan square erf_inv lgamma"
+CHLO = "erf erfc sinh cosh asin acos atan asinh acosh atanh tan square erf_inv lgamma digamma"
 
 
 def test_element_types_are_those_of_jaxlib() -> None:

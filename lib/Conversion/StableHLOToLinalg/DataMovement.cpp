@@ -5,6 +5,7 @@
 #include "steelyard/Dialect/StableHLO/IR/StableHLO.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/ReshapeOpsUtils.h"
 
@@ -450,6 +451,12 @@ AffineMap steelyard::leadingDimensions(Builder &builder, int64_t loops,
     exprs.push_back(builder.getAffineDimExpr(dim));
   }
   return AffineMap::get(loops, 0, exprs, builder.getContext());
+}
+
+Value steelyard::allocateCarried(OpBuilder &builder, Location location,
+                                 ArrayRef<int64_t> shape, Type element) {
+  return bufferization::AllocTensorOp::create(
+      builder, location, RankedTensorType::get(shape, element), ValueRange());
 }
 
 Value steelyard::gatherByMap(OpBuilder &builder, Location location,

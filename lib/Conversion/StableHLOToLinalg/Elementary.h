@@ -52,10 +52,17 @@ mlir::Value hyperbolicTangent(Scalar s, mlir::Value x);
 /// sin, cos or tan by name.
 mlir::Value trigonometric(Scalar s, llvm::StringRef name, mlir::Value x);
 mlir::Value cubeRoot(Scalar s, mlir::Value x);
+/// atan2(y, x)
+mlir::Value angle(Scalar s, mlir::Value y, mlir::Value x);
 /// y with erf(y) = x; infinite at ±1, NaN beyond.
 mlir::Value errorFunctionInverse(Scalar s, mlir::Value x);
 /// log |Γ(x)|
 mlir::Value logGamma(Scalar s, mlir::Value x);
+/// Γ'(x) / Γ(x); NaN at its poles.
+mlir::Value digamma(Scalar s, mlir::Value x);
+/// The float next to x in the direction of y, of one type of 16 bits or more;
+/// null for other types.
+mlir::Value nextAfter(Scalar s, mlir::Value x, mlir::Value y);
 
 } // namespace steelyard
 

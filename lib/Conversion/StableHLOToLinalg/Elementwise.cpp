@@ -197,6 +197,7 @@ void steelyard::populateElementwisePatterns(const TypeConverter &converter,
                Elementwise<chlo::AtanOp>, Elementwise<chlo::AtanhOp>,
                Elementwise<chlo::CoshOp>, Elementwise<chlo::ErfOp>,
                Elementwise<chlo::ErfcOp>, Elementwise<chlo::SinhOp>,
-               Elementwise<chlo::ErfInvOp>, Elementwise<chlo::LgammaOp>>(
+               Elementwise<chlo::ErfInvOp>, Elementwise<chlo::DigammaOp>,
+               Elementwise<chlo::LgammaOp>, Elementwise<chlo::NextAfterOp>>(
       converter, patterns.getContext());
 }

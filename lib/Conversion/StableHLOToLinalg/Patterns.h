@@ -75,6 +75,12 @@ mlir::Value elementwise(mlir::OpBuilder &builder, mlir::Location location,
                         mlir::RankedTensorType type, mlir::ValueRange operands,
                         ScalarBody body);
 
+/// A tensor that a loop carries and writes. Not tensor.empty: CSE would merge
+/// two of one type, and bufferization, which sees no value in them that could
+/// be lost, would leave them merged.
+mlir::Value allocateCarried(mlir::OpBuilder &builder, mlir::Location location,
+                            llvm::ArrayRef<int64_t> shape, mlir::Type element);
+
 /// (d0, d1 ...) -> (d0 ... d{results - 1})
 mlir::AffineMap leadingDimensions(mlir::Builder &builder, int64_t loops,
                                   int64_t results);

@@ -226,7 +226,7 @@ Value floatOp(Scalar s, Operation *op, ValueRange v) {
       .Case<MinimumOp>([&](auto) { return binary<arith::MinimumFOp>(s, v); })
       .Case<PowerOp>([&](auto) { return binary<math::PowFOp>(s, v); })
       .Case<RemainderOp>([&](auto) { return binary<arith::RemFOp>(s, v); })
-      .Case<Atan2Op>([&](auto) { return binary<math::Atan2Op>(s, v); })
+      .Case<Atan2Op>([&](auto) { return angle(s, v[0], v[1]); })
       .Case<AbsOp>([&](auto) { return unary<math::AbsFOp>(s, v); })
       .Case<NegateOp>([&](auto) { return unary<arith::NegFOp>(s, v); })
       .Case<SignOp>([&](auto) { return sign(s, v[0]); })
@@ -263,10 +263,12 @@ Value floatOp(Scalar s, Operation *op, ValueRange v) {
       .Case<chlo::AtanOp>([&](auto) { return unary<math::AtanOp>(s, v); })
       .Case<chlo::AtanhOp>([&](auto) { return unary<math::AtanhOp>(s, v); })
       .Case<chlo::CoshOp>([&](auto) { return unary<math::CoshOp>(s, v); })
+      .Case<chlo::DigammaOp>([&](auto) { return digamma(s, v[0]); })
       .Case<chlo::ErfOp>([&](auto) { return unary<math::ErfOp>(s, v); })
       .Case<chlo::ErfcOp>([&](auto) { return unary<math::ErfcOp>(s, v); })
       .Case<chlo::ErfInvOp>([&](auto) { return errorFunctionInverse(s, v[0]); })
       .Case<chlo::LgammaOp>([&](auto) { return logGamma(s, v[0]); })
+      .Case<chlo::NextAfterOp>([&](auto) { return nextAfter(s, v[0], v[1]); })
       .Case<chlo::SinhOp>([&](auto) { return unary<math::SinhOp>(s, v); })
       .Default([](Operation *) { return Value(); });
 }
@@ -414,7 +416,8 @@ Value steelyard::emitScalar(OpBuilder &builder, Operation *op,
   auto compareOp = dyn_cast<CompareOp>(op);
   bool ordersBits =
       compareOp && compareOp.getCompareType() == ComparisonType::TOTALORDER;
-  if (isNarrowFloat(element) && !ordersBits) {
+  bool isOfBits = ordersBits || isa<chlo::NextAfterOp>(op);
+  if (isNarrowFloat(element) && !isOfBits) {
     for (Value &operand : wide) {
       operand = convertFloat(s, operand, builder.getF32Type());
     }

@@ -5,7 +5,6 @@
 #include "steelyard/Dialect/StableHLO/IR/StableHLO.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
@@ -19,9 +18,32 @@ using namespace steelyard;
 
 namespace {
 
+/// More elements than this are sorted as all are: keeping the first ones costs
+/// as many steps for each element that enters.
+constexpr int64_t kMostKept = 64;
+
+/// How many elements of each line are read, from the first on: all, unless
+/// nothing but slices use the results, as they do after top_k.
+int64_t countOfRead(SortOp op) {
+  int64_t dimension = op.getSortedDimension();
+  int64_t length = cast<RankedTensorType>(op.getInputs().front().getType())
+                       .getDimSize(dimension);
+  int64_t count = 0;
+  for (Operation *user : op->getUsers()) {
+    auto slice = dyn_cast<SliceOp>(user);
+    if (!slice) {
+      return length;
+    }
+    count = std::max(count, slice.getLimitIndices()[dimension]);
+  }
+  return count;
+}
+
 /// Merge sort from the bottom, which is stable: a line is copied into the first
 /// row of a scratch tensor of two rows, runs of 1, 2, 4 ... elements are merged
-/// from row to row, and the last row is copied back.
+/// from row to row, and the last row is copied back. If few elements are read,
+/// the scratch is a row of the first ones so far, into which later elements
+/// are inserted; of the results no others are written.
 class SortWriter {
 public:
   SortWriter(OpBuilder &builder, SortOp op, ValueRange inputs,
@@ -30,6 +52,8 @@ public:
         converter(converter), dimension(op.getSortedDimension()) {
     shape.assign(cast<RankedTensorType>(inputs.front().getType()).getShape());
     length = shape[dimension];
+    kept = countOfRead(op);
+    isPartial = kept <= kMostKept && 4 * kept <= length;
   }
 
   /// Empty if the comparator has no lowering.
@@ -42,7 +66,8 @@ public:
       carried.push_back(allocate(shape, input));
     }
     for (Value input : inputs) {
-      carried.push_back(allocate({2, length}, input));
+      carried.push_back(isPartial ? allocate({kept}, input)
+                                  : allocate({2, length}, input));
     }
     SmallVector<Value> sizes;
     for (auto [dim, size] : llvm::enumerate(shape)) {
@@ -54,7 +79,8 @@ public:
     scf::LoopNest lines = scf::buildLoopNest(
         b, loc, low, sizes, step, carried,
         [&](OpBuilder &, Location, ValueRange ivs, ValueRange values) {
-          return scf::ValueVector(sortLine(ivs, values));
+          return scf::ValueVector(isPartial ? keepFirst(ivs, values)
+                                            : sortLine(ivs, values));
         });
     SmallVector<Value> results(lines.results);
     results.resize(inputs.size());
@@ -67,12 +93,8 @@ private:
   Value constant(int64_t value) {
     return arith::ConstantIndexOp::create(b, loc, value);
   }
-  /// Not tensor.empty: CSE would merge two of one type, and bufferization,
-  /// which sees no value in them that could be lost, would leave them merged.
   Value allocate(ArrayRef<int64_t> sizes, Value like) {
-    return bufferization::AllocTensorOp::create(
-        b, loc, RankedTensorType::get(sizes, getElementTypeOrSelf(like)),
-        ValueRange());
+    return allocateCarried(b, loc, sizes, getElementTypeOrSelf(like));
   }
   Value add(Value lhs, Value rhs) {
     return arith::AddIOp::create(b, loc, lhs, rhs);
@@ -112,14 +134,104 @@ private:
     return results;
   }
 
+  /// Position k of a line.
+  SmallVector<Value> positionIn(ValueRange line, Value k) {
+    SmallVector<Value> position(line);
+    position.insert(position.begin() + dimension, k);
+    return position;
+  }
+
+  /// Whether the left elements come before the right ones; null if the
+  /// comparator has no lowering.
+  Value comesBefore(ValueRange left, ValueRange right) {
+    SmallVector<Value> arguments;
+    for (auto [l, r] : llvm::zip_equal(left, right)) {
+      arguments.push_back(l);
+      arguments.push_back(r);
+    }
+    SmallVector<Value> result =
+        emitComputation(b, converter, op.getComparator(), arguments);
+    failed |= result.empty();
+    return result.empty() ? Value() : result.front();
+  }
+
+  /// `carried`: results, then scratch.
+  SmallVector<Value> keepFirst(ValueRange line, ValueRange carried) {
+    size_t count = inputs.size();
+    Value keptEnd = constant(kept);
+    SmallVector<Value> rows =
+        loop(zero, keptEnd, one, carried.drop_front(count),
+             [&](Value k, ValueRange rows) {
+               SmallVector<Value> state = enter(k, positionIn(line, k), rows);
+               return insert(ValueRange(state).take_front(count),
+                             ValueRange(state).drop_front(count), k);
+             });
+    if (kept > 0) {
+      Value last = constant(kept - 1);
+      rows = loop(keptEnd, end, one, rows, [&](Value k, ValueRange rows) {
+        SmallVector<Value> position = positionIn(line, k);
+        Value enters =
+            comesBefore(extract(inputs, position), extract(rows, last));
+        return enters ? enterIf(enters, keptEnd, position, rows)
+                      : SmallVector<Value>(rows);
+      });
+    }
+    SmallVector<Value> next =
+        loop(zero, keptEnd, one, carried.take_front(count),
+             [&](Value k, ValueRange results) {
+               return insert(extract(rows, k), results, positionIn(line, k));
+             });
+    llvm::append_range(next, rows);
+    return next;
+  }
+
+  SmallVector<Value> enterIf(Value condition, Value size, ValueRange position,
+                             ValueRange rows) {
+    auto made = scf::IfOp::create(b, loc, rows.getTypes(), condition,
+                                  /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(made.thenBlock());
+    SmallVector<Value> state = enter(size, position, rows);
+    scf::YieldOp::create(b, loc, ValueRange(state).drop_front(inputs.size()));
+    b.setInsertionPointToStart(made.elseBlock());
+    scf::YieldOp::create(b, loc, rows);
+    return SmallVector<Value>(made.getResults());
+  }
+
+  /// The inputs' elements at `position` among the first `size` ones of sorted
+  /// rows, behind those that are equal: from there on each takes the place of
+  /// the next. What drops out, then the rows.
+  SmallVector<Value> enter(Value size, ValueRange position, ValueRange rows) {
+    size_t count = inputs.size();
+    SmallVector<Value> state = extract(inputs, position);
+    llvm::append_range(state, rows);
+    state.push_back(arith::ConstantOp::create(b, loc, b.getBoolAttr(false)));
+    state = loop(zero, size, one, state, [&](Value k, ValueRange values) {
+      ValueRange moving = values.take_front(count);
+      ValueRange tensors = values.slice(count, count);
+      SmallVector<Value> there = extract(tensors, k);
+      Value before = comesBefore(moving, there);
+      if (!before) {
+        return SmallVector<Value>(values);
+      }
+      before = arith::OrIOp::create(b, loc, values.back(), before);
+      SmallVector<Value> next, stay;
+      for (auto [ours, theirs] : llvm::zip_equal(moving, there)) {
+        next.push_back(arith::SelectOp::create(b, loc, before, theirs, ours));
+        stay.push_back(arith::SelectOp::create(b, loc, before, ours, theirs));
+      }
+      llvm::append_range(next, insert(stay, tensors, k));
+      next.push_back(before);
+      return next;
+    });
+    state.pop_back();
+    return state;
+  }
+
   /// `carried`: results, then scratch.
   SmallVector<Value> sortLine(ValueRange line, ValueRange carried) {
     size_t count = inputs.size();
-    auto at = [&](Value k) {
-      SmallVector<Value> position(line);
-      position.insert(position.begin() + dimension, k);
-      return position;
-    };
+    auto at = [&](Value k) { return positionIn(line, k); };
     SmallVector<Value> scratch =
         loop(zero, end, one, carried.drop_front(count),
              [&](Value k, ValueRange rows) {
@@ -169,22 +281,14 @@ private:
     SmallVector<Value> lefts = extract(rows, {from, smaller(left, lastIndex)}),
                        rights =
                            extract(rows, {from, smaller(right, lastIndex)});
-    SmallVector<Value> arguments;
-    for (auto [l, r] : llvm::zip(lefts, rights)) {
-      arguments.push_back(r);
-      arguments.push_back(l);
-    }
-    SmallVector<Value> comesBefore =
-        emitComputation(b, converter, op.getComparator(), arguments);
-    if (comesBefore.empty()) {
-      failed = true;
+    Value rightFirst = comesBefore(rights, lefts);
+    if (!rightFirst) {
       return SmallVector<Value>(state);
     }
     Value leftDone = compare(arith::CmpIPredicate::sge, left, middle);
     Value rightLeft = compare(arith::CmpIPredicate::slt, right, close);
     Value takesRight = arith::OrIOp::create(
-        b, loc, leftDone,
-        arith::AndIOp::create(b, loc, rightLeft, comesBefore.front()));
+        b, loc, leftDone, arith::AndIOp::create(b, loc, rightLeft, rightFirst));
     SmallVector<Value> chosen;
     for (auto [l, r] : llvm::zip(lefts, rights)) {
       chosen.push_back(arith::SelectOp::create(b, loc, takesRight, r, l));
@@ -203,7 +307,8 @@ private:
   SortOp op;
   ValueRange inputs;
   const TypeConverter &converter;
-  int64_t dimension, length;
+  int64_t dimension, length, kept;
+  bool isPartial;
   SmallVector<int64_t> shape;
   Value zero, one, end;
   bool failed = false;

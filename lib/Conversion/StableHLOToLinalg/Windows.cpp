@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "steelyard/Dialect/StableHLO/IR/StableHLO.h"
+#include "steelyard/Dialect/StableHLO/IR/TypeInference.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -164,12 +165,21 @@ private:
     bool keepsInput = llvm::all_of(
         window, [](const WindowDimension &w) { return w.keepsInput(); });
     SmallVector<Value> inputs;
-    for (auto [input, init] :
-         llvm::zip_equal(adaptor.getInputs(), adaptor.getInitValues())) {
-      inputs.push_back(keepsInput ? input
-                                  : PadOp::create(rewriter, loc, input, init,
-                                                  low, high, interior)
-                                        .getResult());
+    for (auto [given, input, init] : llvm::zip_equal(
+             op.getInputs(), adaptor.getInputs(), adaptor.getInitValues())) {
+      auto type = cast<RankedTensorType>(given.getType());
+      if (keepsInput) {
+        inputs.push_back(input);
+      } else if (isEmpty(type)) { // nothing but padding
+        auto element = cast<RankedTensorType>(init.getType());
+        auto padded = *inferPad(std::nullopt, element.clone(type.getShape()),
+                                element, low, high, interior);
+        inputs.push_back(BroadcastInDimOp::create(rewriter, loc, padded, init,
+                                                  ArrayRef<int64_t>()));
+      } else {
+        inputs.push_back(
+            PadOp::create(rewriter, loc, input, init, low, high, interior));
+      }
     }
     size_t count = inputs.size();
     int64_t loops = rank + sizes.size();
@@ -220,7 +230,7 @@ private:
     SmallVector<Value> results;
     for (size_t index = 0; index < count; ++index) {
       results.push_back(
-          tensor::EmptyOp::create(rewriter, loc, shape, reducer.type(index)));
+          allocateCarried(rewriter, loc, shape, reducer.type(index)));
     }
     bool failed = false;
     // Joins elements at a position with accumulators; null: it is the first.
@@ -302,8 +312,8 @@ private:
         extractAll(rewriter, loc, adaptor.getInitValues(), ValueRange());
     SmallVector<Value> carried = reducer.widen(rewriter, inits);
     for (size_t index = 0; index < count; ++index) {
-      carried.push_back(tensor::EmptyOp::create(rewriter, loc, {length},
-                                                reducer.type(index)));
+      carried.push_back(
+          allocateCarried(rewriter, loc, length, reducer.type(index)));
     }
     // padding[i]: the initial value joined i + 1 times.
     carried = loop(rewriter, loc, 0, length, carried,

@@ -331,6 +331,7 @@ void steelyard::attachElementwiseRules(MLIRContext &context) {
 
 void steelyard::attachCHLORules(MLIRContext &context) {
   attach<real, kReal, chlo::AcosOp, chlo::AcoshOp, chlo::AsinOp, chlo::AsinhOp,
-         chlo::AtanOp, chlo::AtanhOp, chlo::CoshOp, chlo::ErfOp, chlo::ErfcOp,
-         chlo::ErfInvOp, chlo::LgammaOp, chlo::SinhOp>(context);
+         chlo::AtanOp, chlo::AtanhOp, chlo::CoshOp, chlo::DigammaOp,
+         chlo::ErfOp, chlo::ErfcOp, chlo::ErfInvOp, chlo::LgammaOp,
+         chlo::NextAfterOp, chlo::SinhOp>(context);
 }

@@ -18,3 +18,21 @@ func.func @lgamma(%x: tensor<4xf32>) -> tensor<4xf32> {
   %0 = chlo.lgamma %x : tensor<4xf32> -> tensor<4xf32>
   return %0 : tensor<4xf32>
 }
+
+// Bits one up or down; the numbers are not widened.
+// CHECK-LABEL: func.func @next_after
+// CHECK: arith.bitcast %{{.*}} : bf16 to i16
+// CHECK-NOT: arith.extf
+// CHECK: arith.bitcast %{{.*}} : i16 to bf16
+func.func @next_after(%x: tensor<4xbf16>, %y: tensor<4xbf16>) -> tensor<4xbf16> {
+  %0 = chlo.next_after %x, %y : tensor<4xbf16>, tensor<4xbf16> -> tensor<4xbf16>
+  return %0 : tensor<4xbf16>
+}
+
+// CHECK-LABEL: func.func @digamma
+// CHECK: arith.extf %{{.*}} : f32 to f64
+// CHECK: arith.truncf %{{.*}} : f64 to f32
+func.func @digamma(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %0 = chlo.digamma %x : tensor<4xf32> -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}

@@ -55,3 +55,22 @@ func.func @sort(%x: tensor<5xui8>) -> tensor<5xui8> {
   }) : (tensor<5xui8>) -> tensor<5xui8>
   return %0 : tensor<5xui8>
 }
+
+// -----
+
+// Two of nine are read: the scratch holds the two that come first so far.
+// CHECK-LABEL: @first
+// CHECK: %[[SCRATCH:.+]] = bufferization.alloc_tensor() : tensor<2xi32>
+// CHECK: scf.for {{.*}} to %c2 {{.*}} iter_args({{.*}} = %[[SCRATCH]])
+// CHECK: scf.for {{.*}} = %c2 to %c9
+// CHECK: %[[ENTERS:.+]] = arith.cmpi sgt
+// CHECK: scf.if %[[ENTERS]]
+func.func @first(%x: tensor<9xi32>) -> tensor<2xi32> {
+  %0 = "stablehlo.sort"(%x) <{dimension = 0 : i64}> ({
+  ^bb0(%a: tensor<i32>, %b: tensor<i32>):
+    %c = stablehlo.compare GT, %a, %b : (tensor<i32>, tensor<i32>) -> tensor<i1>
+    stablehlo.return %c : tensor<i1>
+  }) : (tensor<9xi32>) -> tensor<9xi32>
+  %1 = stablehlo.slice %0 [0:2] : (tensor<9xi32>) -> tensor<2xi32>
+  return %1 : tensor<2xi32>
+}

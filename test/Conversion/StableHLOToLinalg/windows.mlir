@@ -15,7 +15,7 @@ func.func @windows(%x: tensor<4x8xf32>, %i: tensor<f32>) -> tensor<4x3xf32> {
 
 // Prefixes: as many additions as elements, with float32 between them.
 // CHECK-LABEL: func.func @prefixes
-// CHECK: tensor.empty() : tensor<4x8xf32>
+// CHECK: bufferization.alloc_tensor() : tensor<4x8xf32>
 // CHECK: scf.for
 // CHECK: scf.for
 // CHECK: arith.addf {{.*}} : f32
@@ -49,4 +49,18 @@ func.func @select_and_scatter(%x: tensor<8xf32>, %s: tensor<4xf32>, %i: tensor<f
     stablehlo.return %1 : tensor<f32>
   }) : (tensor<8xf32>, tensor<4xf32>, tensor<f32>) -> tensor<8xf32>
   return %0 : tensor<8xf32>
+}
+
+// Nothing but padding.
+// CHECK-LABEL: func.func @padding
+// CHECK-SAME: -> tensor<1x1xf32>
+// CHECK: linalg.generic
+func.func @padding(%x: tensor<0x1xf32>) -> tensor<1x1xf32> {
+  %i = stablehlo.constant dense<0.0> : tensor<f32>
+  %0 = "stablehlo.reduce_window"(%x, %i) <{base_dilations = array<i64: 2, 1>, padding = dense<[[2, 1], [0, 0]]> : tensor<2x2xi64>, window_dimensions = array<i64: 1, 1>, window_strides = array<i64: 3, 3>}> ({
+  ^bb0(%a: tensor<f32>, %b: tensor<f32>):
+    %1 = stablehlo.maximum %a, %b : tensor<f32>
+    stablehlo.return %1 : tensor<f32>
+  }) : (tensor<0x1xf32>, tensor<f32>) -> tensor<1x1xf32>
+  return %0 : tensor<1x1xf32>
 }

@@ -34,6 +34,27 @@ func.func @functions(%x: tensor<4x8xf32>) {
   // CHECK: %values, %indices = chlo.top_k(%arg0, k = 2) : tensor<4x8xf32> -> (tensor<4x2xf32>, tensor<4x2xi32>)
   // GENERIC: "chlo.top_k"(%{{.+}}) <{k = 2 : i64}> : (tensor<4x8xf32>) -> (tensor<4x2xf32>, tensor<4x2xi32>)
   %14, %15 = chlo.top_k(%x, k = 2) : tensor<4x8xf32> -> (tensor<4x2xf32>, tensor<4x2xi32>)
+  // CHECK: chlo.digamma %arg0 : tensor<4x8xf32> -> tensor<4x8xf32>
+  %16 = chlo.digamma %x : tensor<4x8xf32> -> tensor<4x8xf32>
+  // CHECK: chlo.next_after %arg0, %{{.+}} : tensor<4x8xf32>, tensor<4x8xf32> -> tensor<4x8xf32>
+  // GENERIC: "chlo.next_after"(%{{.+}}, %{{.+}}) : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>
+  %17 = chlo.next_after %x, %16 : tensor<4x8xf32>, tensor<4x8xf32> -> tensor<4x8xf32>
+  return
+}
+
+// -----
+
+func.func @next_after_types(%x: tensor<4xf32>, %y: tensor<4xf64>) {
+  // expected-error@+1 {{requires the same type for all operands and results}}
+  %0 = chlo.next_after %x, %y : tensor<4xf32>, tensor<4xf64> -> tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @digamma_of_integers(%x: tensor<4xi32>) {
+  // expected-error@+1 {{'chlo.digamma' op operand #0 must be float tensor of static shape}}
+  %0 = chlo.digamma %x : tensor<4xi32> -> tensor<4xi32>
   return
 }
 

@@ -156,3 +156,29 @@ func.func @bits(%x: tensor<4x5xf32>) -> (tensor<2xi32>, tensor<2xi8>, tensor<2xi
   %6 = stablehlo.get_dimension_size %x, dim = 1 : (tensor<4x5xf32>) -> tensor<i32>
   return %0, %1, %2, %3, %5, %6 : tensor<2xi32>, tensor<2xi8>, tensor<2xi8>, tensor<2xi8>, tensor<4x5xf32>, tensor<i32>
 }
+
+// Not by zero, and not the least number by -1.
+// CHECK-LABEL: @divisions
+func.func @divisions() -> (tensor<3xi32>, tensor<3xi32>, tensor<2xui8>, tensor<2xui8>, tensor<2xi32>, tensor<2xi8>) {
+  %a = stablehlo.constant dense<[7, -7, 8]> : tensor<3xi32>
+  %b = stablehlo.constant dense<[2, 2, -3]> : tensor<3xi32>
+  // CHECK-DAG: dense<[3, -3, -2]> : tensor<3xi32>
+  %0 = stablehlo.divide %a, %b : tensor<3xi32>
+  // CHECK-DAG: dense<[1, -1, 2]> : tensor<3xi32>
+  %1 = stablehlo.remainder %a, %b : tensor<3xi32>
+  %c = stablehlo.constant dense<[200, 9]> : tensor<2xui8>
+  %d = stablehlo.constant dense<255> : tensor<2xui8>
+  // CHECK-DAG: dense<0> : tensor<2xui8>
+  %2 = stablehlo.divide %c, %d : tensor<2xui8>
+  // CHECK-DAG: dense<[200, 9]> : tensor<2xui8>
+  %3 = stablehlo.remainder %c, %d : tensor<2xui8>
+  %e = stablehlo.constant dense<[1, 4]> : tensor<2xi32>
+  %z = stablehlo.constant dense<[0, 2]> : tensor<2xi32>
+  // CHECK-DAG: stablehlo.divide %{{.*}} : tensor<2xi32>
+  %4 = stablehlo.divide %e, %z : tensor<2xi32>
+  %f = stablehlo.constant dense<-128> : tensor<2xi8>
+  %g = stablehlo.constant dense<-1> : tensor<2xi8>
+  // CHECK-DAG: stablehlo.remainder %{{.*}} : tensor<2xi8>
+  %5 = stablehlo.remainder %f, %g : tensor<2xi8>
+  return %0, %1, %2, %3, %4, %5 : tensor<3xi32>, tensor<3xi32>, tensor<2xui8>, tensor<2xui8>, tensor<2xi32>, tensor<2xi8>
+}

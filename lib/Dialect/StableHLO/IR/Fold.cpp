@@ -167,6 +167,38 @@ STEELYARD_FOLD_INTEGERS(ShiftRightArithmeticOp, l.ashr(r))
 
 #undef STEELYARD_FOLD_INTEGERS
 
+/// Not by zero, and not the least number by -1: their results are a matter of
+/// the target.
+static Attribute
+foldDivision(ArrayRef<Attribute> operands, Type type,
+             function_ref<APInt(const APInt &, const APInt &)> compute) {
+  bool noSign = isUnsigned(type);
+  bool isDefined = true;
+  Attribute result =
+      foldIntegers(operands, type, [&](const APInt &l, const APInt &r) {
+        bool overflows = !noSign && l.isMinSignedValue() && r.isAllOnes();
+        isDefined &= !r.isZero() && !overflows;
+        return isDefined ? compute(l, r) : l;
+      });
+  return isDefined ? result : Attribute();
+}
+
+OpFoldResult DivideOp::fold(FoldAdaptor adaptor) {
+  bool noSign = isUnsigned(getType());
+  return foldDivision(adaptor.getOperands(), getType(),
+                      [=](const APInt &l, const APInt &r) {
+                        return noSign ? l.udiv(r) : l.sdiv(r);
+                      });
+}
+
+OpFoldResult RemainderOp::fold(FoldAdaptor adaptor) {
+  bool noSign = isUnsigned(getType());
+  return foldDivision(adaptor.getOperands(), getType(),
+                      [=](const APInt &l, const APInt &r) {
+                        return noSign ? l.urem(r) : l.srem(r);
+                      });
+}
+
 OpFoldResult CompareOp::fold(FoldAdaptor adaptor) {
   bool noSign = isUnsigned(getLhs().getType());
   auto holds = [&](const APInt &l, const APInt &r) {

@@ -41,6 +41,7 @@ def CHLO_AsinhOp : CHLO_UnaryOp<"asinh", "inverse hyperbolic sine", StableHLO_Fl
 def CHLO_AtanOp : CHLO_UnaryOp<"atan", "arc tangent", StableHLO_FloatTensor>;
 def CHLO_AtanhOp : CHLO_UnaryOp<"atanh", "inverse hyperbolic tangent", StableHLO_FloatTensor>;
 def CHLO_CoshOp : CHLO_UnaryOp<"cosh", "hyperbolic cosine", StableHLO_FloatTensor>;
+def CHLO_DigammaOp : CHLO_UnaryOp<"digamma", "Γ'(x) / Γ(x); NaN at 0 and negative integers", StableHLO_RealTensor>;
 def CHLO_ErfOp : CHLO_UnaryOp<"erf", "error function", StableHLO_RealTensor>;
 def CHLO_ErfInvOp : CHLO_UnaryOp<"erf_inv", "inverse error function", StableHLO_RealTensor>;
 def CHLO_ErfcOp : CHLO_UnaryOp<"erfc", "1 - erf(x)", StableHLO_RealTensor>;
@@ -48,6 +49,13 @@ def CHLO_LgammaOp : CHLO_UnaryOp<"lgamma", "logarithm of |Γ(x)|", StableHLO_Rea
 def CHLO_SinhOp : CHLO_UnaryOp<"sinh", "hyperbolic sine", StableHLO_FloatTensor>;
 def CHLO_SquareOp : CHLO_UnaryOp<"square", "x × x", StableHLO_FloatTensor>;
 def CHLO_TanOp : CHLO_UnaryOp<"tan", "tangent", StableHLO_FloatTensor>;
+
+def CHLO_NextAfterOp : CHLO_Op<"next_after", [Pure, Elementwise, SameOperandsAndResultType]> {
+  let summary = "the number of the type that follows x on the way to y; y where they are equal";
+  let arguments = (ins StableHLO_RealTensor:$x, StableHLO_RealTensor:$y);
+  let results = (outs StableHLO_RealTensor:$result);
+  let assemblyFormat = "$x `,` $y attr-dict `:` type($x) `,` type($y) `->` type($result)";
+}
 
 def CHLO_TopKOp
     : CHLO_Op<"top_k", [Pure, InferTypeOpAdaptor, DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmResultNames"]>]> {

@@ -38,6 +38,25 @@ def StableHLO_RngAlgorithm : StableHLO_Enum<"RngAlgorithm", "algorithm of a gene
   I32EnumAttrCase<"DEFAULT", 0>, I32EnumAttrCase<"THREE_FRY", 1>, I32EnumAttrCase<"PHILOX", 2>]>;
 def StableHLO_RngAlgorithmAttr : StableHLO_EnumAttr<StableHLO_RngAlgorithm, "rng_algorithm">;
 
+def StableHLO_ResultAccuracyMode : StableHLO_Enum<"ResultAccuracyMode", "how exact a result has to be", [
+  I32EnumAttrCase<"DEFAULT", 0>, I32EnumAttrCase<"HIGHEST", 1>, I32EnumAttrCase<"TOLERANCE", 2>]>;
+def StableHLO_ResultAccuracyModeAttr : EnumAttr<StableHLO_Dialect, StableHLO_ResultAccuracyMode, "result_accuracy_mode"> {
+  let assemblyFormat = "`<` $value `>`";
+}
+
+def StableHLO_ResultAccuracy : AttrDef<StableHLO_Dialect, "ResultAccuracy"> {
+  let mnemonic = "result_accuracy";
+  let summary = "how far a result may be from the exact one";
+  let description = [{
+    `DEFAULT` and `HIGHEST` are this compiler's only form; with `TOLERANCE` |result - exact| may be at most
+    atol + rtol × |exact| + ulps × ulp(exact).
+  }];
+  let parameters = (ins APFloatParameter<"">:$atol, APFloatParameter<"">:$rtol, "int64_t":$ulps,
+                        "::mlir::stablehlo::ResultAccuracyModeAttr":$mode);
+  let hasCustomAssemblyFormat = 1;
+  let genVerifyDecl = 1;
+}
+
 def StableHLO_DotDimensionNumbers : AttrDef<StableHLO_Dialect, "DotDimensionNumbers"> {
   let mnemonic = "dot";
   let summary = "the dimensions of a contraction";

@@ -16,6 +16,12 @@ class StableHLO_UnaryOp<string mnemonic, string what, Type type>
   let assemblyFormat = "$operand attr-dict `:` custom<SameType>(type($operand), type($result))";
 }
 
+/// A function with an accuracy that can be asked for.
+class StableHLO_FunctionOp<string mnemonic, string what>
+    : StableHLO_UnaryOp<mnemonic, what, StableHLO_FloatTensor> {
+  let arguments = (ins StableHLO_FloatTensor:$operand, OptionalAttr<StableHLO_ResultAccuracy>:$result_accuracy);
+}
+
 class StableHLO_BinaryOp<string mnemonic, string what, Type type, list<Trait> traits = []>
     : StableHLO_Op<mnemonic, traits # [Pure, Elementwise, SameOperandsAndResultType]> {
   let summary = what;
@@ -29,18 +35,18 @@ def StableHLO_NegateOp : StableHLO_UnaryOp<"negate", "negation", StableHLO_Numbe
   let hasFolder = 1;
 }
 def StableHLO_SignOp : StableHLO_UnaryOp<"sign", "sign: -1, 0, 1 or NaN", StableHLO_SignedTensor>;
-def StableHLO_ExponentialOp : StableHLO_UnaryOp<"exponential", "e^x", StableHLO_FloatTensor>;
-def StableHLO_ExponentialMinusOneOp : StableHLO_UnaryOp<"exponential_minus_one", "e^x - 1", StableHLO_FloatTensor>;
-def StableHLO_LogOp : StableHLO_UnaryOp<"log", "natural logarithm", StableHLO_FloatTensor>;
-def StableHLO_LogPlusOneOp : StableHLO_UnaryOp<"log_plus_one", "log(1 + x)", StableHLO_FloatTensor>;
-def StableHLO_SqrtOp : StableHLO_UnaryOp<"sqrt", "square root", StableHLO_FloatTensor>;
-def StableHLO_RsqrtOp : StableHLO_UnaryOp<"rsqrt", "1 / sqrt(x)", StableHLO_FloatTensor>;
-def StableHLO_CbrtOp : StableHLO_UnaryOp<"cbrt", "cube root", StableHLO_FloatTensor>;
-def StableHLO_TanhOp : StableHLO_UnaryOp<"tanh", "hyperbolic tangent", StableHLO_FloatTensor>;
-def StableHLO_LogisticOp : StableHLO_UnaryOp<"logistic", "1 / (1 + e^-x)", StableHLO_FloatTensor>;
-def StableHLO_SineOp : StableHLO_UnaryOp<"sine", "sine", StableHLO_FloatTensor>;
-def StableHLO_CosineOp : StableHLO_UnaryOp<"cosine", "cosine", StableHLO_FloatTensor>;
-def StableHLO_TanOp : StableHLO_UnaryOp<"tan", "tangent", StableHLO_FloatTensor>;
+def StableHLO_ExponentialOp : StableHLO_FunctionOp<"exponential", "e^x">;
+def StableHLO_ExponentialMinusOneOp : StableHLO_FunctionOp<"exponential_minus_one", "e^x - 1">;
+def StableHLO_LogOp : StableHLO_FunctionOp<"log", "natural logarithm">;
+def StableHLO_LogPlusOneOp : StableHLO_FunctionOp<"log_plus_one", "log(1 + x)">;
+def StableHLO_SqrtOp : StableHLO_FunctionOp<"sqrt", "square root">;
+def StableHLO_RsqrtOp : StableHLO_FunctionOp<"rsqrt", "1 / sqrt(x)">;
+def StableHLO_CbrtOp : StableHLO_FunctionOp<"cbrt", "cube root">;
+def StableHLO_TanhOp : StableHLO_FunctionOp<"tanh", "hyperbolic tangent">;
+def StableHLO_LogisticOp : StableHLO_FunctionOp<"logistic", "1 / (1 + e^-x)">;
+def StableHLO_SineOp : StableHLO_FunctionOp<"sine", "sine">;
+def StableHLO_CosineOp : StableHLO_FunctionOp<"cosine", "cosine">;
+def StableHLO_TanOp : StableHLO_FunctionOp<"tan", "tangent">;
 def StableHLO_FloorOp : StableHLO_UnaryOp<"floor", "largest integer not above", StableHLO_RealTensor>;
 def StableHLO_CeilOp : StableHLO_UnaryOp<"ceil", "least integer not below", StableHLO_RealTensor>;
 def StableHLO_RoundNearestEvenOp : StableHLO_UnaryOp<"round_nearest_even", "nearest integer, ties to even", StableHLO_RealTensor>;
@@ -65,7 +71,9 @@ def StableHLO_SubtractOp : StableHLO_BinaryOp<"subtract", "difference", StableHL
 def StableHLO_MultiplyOp : StableHLO_BinaryOp<"multiply", "product; on booleans and", StableHLO_Tensor, [Commutative]> {
   let hasFolder = 1;
 }
-def StableHLO_DivideOp : StableHLO_BinaryOp<"divide", "quotient; integers toward zero", StableHLO_NumberTensor>;
+def StableHLO_DivideOp : StableHLO_BinaryOp<"divide", "quotient; integers toward zero", StableHLO_NumberTensor> {
+  let hasFolder = 1;
+}
 def StableHLO_MaximumOp : StableHLO_BinaryOp<"maximum", "the larger; NaN if either is", StableHLO_Tensor, [Commutative]> {
   let hasFolder = 1;
 }
@@ -73,7 +81,9 @@ def StableHLO_MinimumOp : StableHLO_BinaryOp<"minimum", "the smaller; NaN if eit
   let hasFolder = 1;
 }
 def StableHLO_PowerOp : StableHLO_BinaryOp<"power", "lhs to the power of rhs", StableHLO_NumberTensor>;
-def StableHLO_RemainderOp : StableHLO_BinaryOp<"remainder", "remainder with the sign of the dividend", StableHLO_NumberTensor>;
+def StableHLO_RemainderOp : StableHLO_BinaryOp<"remainder", "remainder with the sign of the dividend", StableHLO_NumberTensor> {
+  let hasFolder = 1;
+}
 def StableHLO_Atan2Op : StableHLO_BinaryOp<"atan2", "angle of the point (rhs, lhs)", StableHLO_FloatTensor>;
 def StableHLO_AndOp : StableHLO_BinaryOp<"and", "bitwise and", StableHLO_BitsTensor, [Commutative]> {
   let hasFolder = 1;
