@@ -8,8 +8,8 @@
 //
 //  Request:  i64 mode (0 round trip, 1 compile and run), CPU seconds, bytes of
 //            memory; then scheme, module, arguments, each i64 length and bytes
-//  Response: i64 status (as of waitpid), then what the child said and its
-//            standard error
+//  Response: i64 status (as of waitpid), then what the child said ("compiled"
+//            on a line before it runs anything) and its standard error
 //
 //===----------------------------------------------------------------------===//
 
@@ -226,7 +226,8 @@ std::string run(const steelyard::Executable &executable, StringRef given) {
   return said + "\n" + bytes;
 }
 
-std::string compileAndRun(const Request &request) {
+std::string compileAndRun(const Request &request,
+                          llvm::function_ref<void()> onCompiled) {
   steelyard::CompileOptions options;
   options.scheme = request.scheme;
   bool areLocated = true;
@@ -240,6 +241,7 @@ std::string compileAndRun(const Request &request) {
     return (areLocated ? "rejected\n" : "bad\nwithout a location: ") +
            result.error;
   }
+  onCompiled();
   return run(*result.executable, request.arguments);
 }
 
@@ -248,15 +250,16 @@ public:
   Server() {
     steelyard::registerAllDialects(registry);
     steelyard::registerAllRules(registry);
-    (void)answer({RoundTrip, 0, 0, "", kModule, ""});
+    (void)roundTrip(kModule, registry);
     steelyard::CompileOptions options;
     options.scheme = "scalify";
     (void)steelyard::compile(kModule, options);
   }
 
-  std::string answer(const Request &request) const {
+  std::string answer(const Request &request,
+                     llvm::function_ref<void()> onCompiled) const {
     return request.mode == RoundTrip ? roundTrip(request.module, registry)
-                                     : compileAndRun(request);
+                                     : compileAndRun(request, onCompiled);
   }
 
 private:
@@ -285,7 +288,7 @@ void limit(int resource, rlim_t value) {
   if (request.bytes) {
     limit(RLIMIT_AS, request.bytes);
   }
-  writeAll(out, server.answer(request));
+  writeAll(out, server.answer(request, [&] { writeAll(out, "compiled\n"); }));
   _exit(0);
 }
 

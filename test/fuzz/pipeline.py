@@ -86,9 +86,13 @@ def difference(index: int, got: Results, want: Results) -> str:
     return f"result {index}: distance {far:.2g}\ngot {got[index]}\nwant {want[index]}"
 
 
+def is_generated(text: str) -> bool:
+    return "func.func public @main(%v1" in text
+
+
 def is_specified(text: str) -> bool:
     """Joining with what is not neutral is not: how often it is joined is open. The generator does not."""
-    return "@main" in text and ("func.func public @main(%v1" in text or "reduce" not in text)
+    return "@main" in text and (is_generated(text) or "reduce" not in text)
 
 
 def round_significant(array: np.ndarray, bits: int) -> np.ndarray:
@@ -124,6 +128,8 @@ class PipelineFuzzer:
         given = b"".join(a.tobytes() for a in arguments or [])
         answer = self._server.ask(RUN, text, scheme, given)
         found = find_of(answer, text, RUN, scheme, seed)
+        if answer.kind == "endless" and is_generated(text):
+            found = Find(text, RUN, scheme, seed, "endless: a program of counted loops")
         if found or arguments is None:
             return Outcome(answer.kind, found)
         if answer.kind == "rejected":

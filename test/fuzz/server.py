@@ -24,7 +24,8 @@ SECONDS, MEMORY = 20, 4 << 30
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """How a child ended: ``kind`` is accepted, ran, failed (a call said so), rejected; or a find: bad, crash, hang."""
+    """How a child ended: ``kind`` is accepted, ran, failed (a call said so), rejected, endless (what it compiled did not
+    end); or a find: bad, crash, hang."""
 
     kind: str
     message: str
@@ -71,9 +72,12 @@ class Server:
         status = struct.unpack("<q", stdout.read(8))[0]
         out, err = (stdout.read(struct.unpack("<q", stdout.read(8))[0]) for _ in range(2))
         said = err.decode("utf-8", "replace").strip()
+        is_compiled = out.startswith(b"compiled\n")
+        out = out.removeprefix(b"compiled\n")
         if os.WIFSIGNALED(status):
             number = os.WTERMSIG(status)
-            kind = "hang" if number in (signal.SIGXCPU, signal.SIGALRM, signal.SIGKILL) else "crash"
+            is_slow = number in (signal.SIGXCPU, signal.SIGALRM, signal.SIGKILL)
+            kind = "crash" if not is_slow else "endless" if is_compiled else "hang"
             return Answer(kind, f"{signal.Signals(number).name}: {said}")
         if os.WEXITSTATUS(status) or not out:
             return Answer("crash", f"exit status {os.WEXITSTATUS(status)}: {said}")

@@ -1,0 +1,98 @@
+# Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The fuzzers: their programs are valid, their cases are what their numbers say, and they see what they look for."""
+
+from __future__ import annotations
+
+import pathlib
+import random
+import sys
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from jax._src.interpreters.mlir import make_ir_context
+from jaxlib.mlir import ir
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from fuzz import pipeline, server  # noqa: E402
+from fuzz.cases import Find, find_of  # noqa: E402
+from fuzz.generate import Generator  # noqa: E402
+from fuzz.minimise import minimise  # noqa: E402
+from fuzz.mutate import Mutator  # noqa: E402
+from fuzz.server import ROUND_TRIP, RUN, Server  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def children() -> Iterator[Server]:
+    one = Server()
+    yield one
+    one.close()
+
+
+def test_programs_are_valid_to_jaxlib() -> None:
+    """And the same for the same numbers."""
+    for seed in range(60):
+        text = Generator(random.Random(seed), 12).text()
+        assert text == Generator(random.Random(seed), 12).text()
+        with make_ir_context():
+            assert ir.Module.parse(text).operation.verify()
+
+
+def test_mutations_follow_from_their_number() -> None:
+    text = Generator(random.Random(0), 12).text()
+    made = []
+    for seed in (1, 2, 1):
+        mutator = Mutator(random.Random(0), [text])
+        mutator.reseed(random.Random(seed))
+        made.append(mutator.mutate(text, 3))
+    assert made[0] == made[2] != made[1]
+
+
+LOOP = """func.func public @main(%a: tensor<f32>) -> tensor<f32> {
+  %r = stablehlo.while(%x = %a) : tensor<f32>
+  cond {
+    %c = stablehlo.compare EQ, %a, %a : (tensor<f32>, tensor<f32>) -> tensor<i1>
+    stablehlo.return %c : tensor<i1>
+  } do {
+    %s = stablehlo.sine %x : tensor<f32>
+    stablehlo.return %s : tensor<f32>
+  }
+  return %r : tensor<f32>
+}
+"""
+
+
+def test_what_children_say(children: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "func.func @main(%a: X) -> X {\n%0 = stablehlo.add %a, %a : X\nreturn %0 : X\n}".replace("X", "tensor<2xf32>")
+    assert children.ask(ROUND_TRIP, text).kind == "accepted"
+    assert children.ask(ROUND_TRIP, text[:80]).kind == "rejected"
+    answer = children.ask(RUN, text, "scalify{storage=f16}", np.array([1, 3], "f4").tobytes())
+    assert answer.kind == "ran" and answer.results[0].tolist() == [2, 6]
+    assert children.ask(RUN, text, "scalify{storage=f9}").kind == "bad"  # an error without a location
+    monkeypatch.setattr(server, "SECONDS", 1)
+    assert children.ask(RUN, LOOP).kind == "endless"
+    monkeypatch.setattr(server, "MEMORY", 1 << 20)
+    assert children.ask(RUN, text).kind == "crash"
+    monkeypatch.setattr(server, "MEMORY", 4 << 30)
+    assert children.ask(RUN, text).kind == "ran"
+
+
+def test_wrong_results_are_seen() -> None:
+    a = np.array([1.0, np.nan, np.inf, 0.0])
+    assert pipeline.distance(a, a) == 0
+    assert pipeline.distance(np.array([1.0, 2.0]), np.array([1.0, 4.0])) == 0.5
+    for b in ([1.0, 1.0, np.inf, 0.0], [1.0, np.nan, -np.inf, 0.0], [1.0, np.nan, 1.0, 0.0]):
+        assert pipeline.distance(a, np.array(b)) == np.inf
+    assert pipeline.distance(np.array([1, 2]), np.array([1, 3])) == 0.5
+
+
+def test_finds_become_small_and_are_kept(children: Server, tmp_path: pathlib.Path) -> None:
+    text = Generator(random.Random(5), 20).text()
+    small = minimise(text, lambda t: "return" in t and "func.func" in t, tokens=False, seconds=5)
+    assert len(small.splitlines()) <= 3
+    find = find_of(children.ask(RUN, LOOP, "scalify{storage=f9}"), LOOP, RUN, "scalify{storage=f9}", 7)
+    assert find is not None
+    find.save(tmp_path / "find.mlir")
+    again = Find.load(tmp_path / "find.mlir")
+    assert (again.text, again.mode, again.scheme, again.seed) == (find.text, find.mode, find.scheme, find.seed)
