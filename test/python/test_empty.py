@@ -76,6 +76,11 @@ PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
         ),
         (zeros(0, 5), zeros(0, 5)),
     ),
+    "scatter": (
+        lambda x, i, u: (x.at[i].add(u), x.at[:, i].set(u.T), x.at[i, i].max(u[:, 0])),
+        (some(3, 3), zeros(0, dtype="i4"), zeros(0, 3)),
+    ),
+    "update": (lambda x, u: jax.lax.dynamic_update_slice(x, u, (1, 1)), (some(3, 3), zeros(0, 2))),
     "sort": (lambda x: (jnp.sort(x), jnp.sort(x, 0)[:1], jax.lax.top_k(x, 0)), (zeros(9, 0),)),
     # contractions: zeros over nothing
     "dot_of_none": (jnp.matmul, (zeros(3, 0), zeros(0, 4))),

@@ -46,6 +46,9 @@ public:
          llvm::zip(adaptor.getInputs(), op.getResults())) {
       results.push_back(convert(value, result));
     }
+    if (isEmpty(update)) {
+      return results;
+    }
     results = nest(sizesOf(batchDims), results,
                    [&](ValueRange batch, ValueRange carried) {
                      return window(batch, carried);

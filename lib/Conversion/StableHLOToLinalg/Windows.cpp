@@ -371,6 +371,10 @@ struct SelectAndScatter : OpConversionPattern<SelectAndScatterOp> {
     Reducer scatter(rewriter, *getTypeConverter(), op.getScatter());
     Value result =
         scatter.start(0, shapeOf(op.getResult()), adaptor.getInitValue());
+    if (isEmpty(op.getSource().getType())) {
+      rewriter.replaceOp(op, scatter.finish(0, result));
+      return success();
+    }
     bool failed = false;
     result =
         nest(rewriter, loc, shapeOf(op.getSource()), result,

@@ -64,3 +64,21 @@ func.func @padding(%x: tensor<0x1xf32>) -> tensor<1x1xf32> {
   }) : (tensor<0x1xf32>, tensor<f32>) -> tensor<1x1xf32>
   return %0 : tensor<1x1xf32>
 }
+
+// A source without elements: the initial values.
+// CHECK-LABEL: func.func @no_windows
+// CHECK-NOT: tensor.extract
+// CHECK: return
+func.func @no_windows(%x: tensor<1x2xf32>, %s: tensor<0x2xf32>) -> tensor<1x2xf32> {
+  %i = stablehlo.constant dense<0.0> : tensor<f32>
+  %0 = "stablehlo.select_and_scatter"(%x, %s, %i) <{padding = dense<[[0, 0], [2, 1]]> : tensor<2x2xi64>, window_dimensions = array<i64: 3, 3>, window_strides = array<i64: 2, 2>}> ({
+  ^bb0(%p: tensor<f32>, %q: tensor<f32>):
+    %1 = stablehlo.compare GE, %p, %q, FLOAT : (tensor<f32>, tensor<f32>) -> tensor<i1>
+    stablehlo.return %1 : tensor<i1>
+  }, {
+  ^bb0(%p: tensor<f32>, %q: tensor<f32>):
+    %1 = stablehlo.add %p, %q : tensor<f32>
+    stablehlo.return %1 : tensor<f32>
+  }) : (tensor<1x2xf32>, tensor<0x2xf32>, tensor<f32>) -> tensor<1x2xf32>
+  return %0 : tensor<1x2xf32>
+}
