@@ -56,9 +56,11 @@ class Reference:
         self._start()
 
     def _start(self) -> None:
-        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "fuzz.reference"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+            [sys.executable, "-m", "fuzz.reference"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # XLA has crashes of its own
         )
 
     def _ask(self, text: str, arguments: Results | None) -> Results | str:
@@ -85,12 +87,18 @@ class Reference:
         return self._ask(text, None) == []
 
 
-def in_float64(text: str) -> str:
-    """The same program with float64 wherever there was float32."""
-    widened = re.sub(r"\bf32\b|(?<=x)f32\b", "f64", text)
-    # Infinities and NaN in bits; other bits are left alone, their module is not read then.
-    infinities = {"FF800000": "FFF0000000000000", "7F800000": "7FF0000000000000", "7FC00000": "7FF8000000000000"}
-    return re.sub(r"0x(FF800000|7F800000|7FC00000)\b", lambda m: f"0x{infinities[m[1]]}", widened)
+#: Infinities and NaN in bits, by type; other bits are left alone, their module is not read then.
+BITS = {"f16": "FC00 7C00 7E00", "bf16": "FF80 7F80 7FC0", "f32": "FF800000 7F800000 7FC00000"}
+WIDE_BITS = "FFF0000000000000 7FF0000000000000 7FF8000000000000"
+
+
+def in_float64(text: str, *types: str) -> str:
+    """The same program with float64 wherever there was one of these types (float32)."""
+    for kind in types or ("f32",):
+        text = re.sub(rf"\b{kind}\b|(?<=x){kind}\b", "f64", text)
+        for bits, wide in zip(BITS[kind].split(), WIDE_BITS.split(), strict=True):
+            text = re.sub(rf"0x{bits}\b", f"0x{wide}", text)
+    return text
 
 
 def rounded(text: str, bits: int) -> str:
