@@ -230,15 +230,17 @@ std::string compileAndRun(const Request &request,
                           llvm::function_ref<void()> onCompiled) {
   steelyard::CompileOptions options;
   options.scheme = request.scheme;
-  bool areLocated = true;
+  bool isLocated = false, areLocated = true;
   options.onDiagnostic = [&](const steelyard::Diagnostic &diagnostic) {
-    areLocated &=
-        diagnostic.severity != steelyard::Diagnostic::Severity::Error ||
-        !diagnostic.location.empty();
+    if (diagnostic.severity == steelyard::Diagnostic::Severity::Error) {
+      (diagnostic.location.empty() ? areLocated : isLocated) =
+          !diagnostic.location.empty();
+    }
   };
   steelyard::CompileResult result = steelyard::compile(request.module, options);
   if (!result.executable) {
-    return (areLocated ? "rejected\n" : "bad\nwithout a location: ") +
+    return (isLocated && areLocated ? "rejected\n"
+                                    : "bad\nwithout a location: ") +
            result.error;
   }
   onCompiled();

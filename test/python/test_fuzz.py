@@ -69,7 +69,7 @@ def test_what_children_say(children: Server, monkeypatch: pytest.MonkeyPatch) ->
     assert children.ask(ROUND_TRIP, text[:80]).kind == "rejected"
     answer = children.ask(RUN, text, "scalify{storage=f16}", np.array([1, 3], "f4").tobytes())
     assert answer.kind == "ran" and answer.results[0].tolist() == [2, 6]
-    assert children.ask(RUN, text, "scalify{storage=f9}").kind == "bad"  # an error without a location
+    assert children.ask(RUN, text, "no-such-pass").kind == "bad"  # an error without a location
     monkeypatch.setattr(server, "SECONDS", 1)
     assert children.ask(RUN, LOOP).kind == "endless"
     monkeypatch.setattr(server, "MEMORY", 1 << 20)
@@ -91,7 +91,7 @@ def test_finds_become_small_and_are_kept(children: Server, tmp_path: pathlib.Pat
     text = Generator(random.Random(5), 20).text()
     small = minimise(text, lambda t: "return" in t and "func.func" in t, tokens=False, seconds=5)
     assert len(small.splitlines()) <= 3
-    find = find_of(children.ask(RUN, LOOP, "scalify{storage=f9}"), LOOP, RUN, "scalify{storage=f9}", 7)
+    find = find_of(children.ask(RUN, LOOP, "no-such-pass"), LOOP, RUN, "no-such-pass", 7)
     assert find is not None
     find.save(tmp_path / "find.mlir")
     again = Find.load(tmp_path / "find.mlir")
