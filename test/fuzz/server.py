@@ -58,9 +58,10 @@ class Server:
         )
 
     def close(self) -> None:
-        assert self._process.stdin
+        assert self._process.stdin and self._process.stdout
         self._process.stdin.close()
         self._process.wait()
+        self._process.stdout.close()
 
     def ask(self, mode: int, text: str, scheme: str = "", arguments: bytes = b"") -> Answer:
         stdin, stdout = self._process.stdin, self._process.stdout
