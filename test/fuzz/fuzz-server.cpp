@@ -158,12 +158,15 @@ public:
   explicit Buffer(size_t size)
       : size(size), bytes(static_cast<char *>(std::aligned_alloc(
                         64, llvm::alignTo(size + 2 * kGuard, 64)))) {
-    std::memset(bytes, kByte, size + 2 * kGuard);
+    if (bytes) { // a module may ask for more than there is
+      std::memset(bytes, kByte, size + 2 * kGuard);
+    }
   }
   Buffer(Buffer &&other) noexcept
       : size(other.size), bytes(std::exchange(other.bytes, nullptr)) {}
   ~Buffer() { std::free(bytes); }
 
+  explicit operator bool() const { return bytes != nullptr; }
   char *data() const { return bytes + kGuard; }
   StringRef text() const { return {data(), size}; }
   bool isWhole() const {
@@ -187,6 +190,9 @@ std::string run(const steelyard::Executable &executable, StringRef given) {
   std::vector<void *> out;
   for (const steelyard::TensorSpec &argument : spec.arguments) {
     Buffer &buffer = arguments.emplace_back(argument.byteSize);
+    if (!buffer) {
+      return "failed\nout of memory";
+    }
     std::memset(buffer.data(), 0, argument.byteSize);
     if (argument.isRecipeState) {
       llvm::copy(argument.initial, buffer.data());
@@ -198,7 +204,11 @@ std::string run(const steelyard::Executable &executable, StringRef given) {
     in.push_back(buffer.data());
   }
   for (const steelyard::TensorSpec &result : spec.results) {
-    out.push_back(results.emplace_back(result.byteSize).data());
+    Buffer &buffer = results.emplace_back(result.byteSize);
+    if (!buffer) {
+      return "failed\nout of memory";
+    }
+    out.push_back(buffer.data());
   }
   steelyard_error error;
   steelyard_context *context = steelyard_context_create(nullptr, &error);

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import hashlib
-import pathlib
 import re
 import sys
 
@@ -13,13 +12,14 @@ from fuzz.server import BUILD, REPOSITORY
 
 
 def _from_python() -> list[str]:
-    """The corpus and the cases of scale rules, of test/python."""
+    """The corpus but for what libraries are needed for, and the cases of scale rules, of test/python."""
     sys.path.insert(0, str(REPOSITORY / "test" / "python"))
     import jax
-    from corpus import PROGRAMS
+    from corpus import models, plain
     from test_rules import DATA, RULES, text_of
 
-    texts = [jax.jit(function).lower(*arguments).as_text() for function, arguments in PROGRAMS.values()]
+    programs = [*models.PROGRAMS.values(), *plain.PROGRAMS.values()]
+    texts = [jax.jit(function).lower(*arguments).as_text() for function, arguments in programs]
     return texts + [text_of(rule, DATA["ones"].astype("f4")) for rules in RULES.values() for rule in rules]
 
 
@@ -32,8 +32,9 @@ def _from_lit() -> list[str]:
 
 def seeds() -> list[str]:
     """All modules; those of Python are kept in the build folder, by what they are made from."""
-    sources = [REPOSITORY / "test" / "python" / name for name in ("corpus.py", "test_rules.py")]
-    digest = hashlib.sha256(b"".join(pathlib.Path(s).read_bytes() for s in sources)).hexdigest()[:16]
+    tests = REPOSITORY / "test" / "python"
+    sources = [tests / "test_rules.py", *sorted((tests / "corpus").glob("*.py"))]
+    digest = hashlib.sha256(b"".join(s.read_bytes() for s in sources)).hexdigest()[:16]
     kept = BUILD / "fuzz" / f"seeds-{digest}.mlir"
     separator = "\n// =====\n"
     if not kept.exists():
