@@ -5,9 +5,9 @@
 #include "steelyard/Compiler/Compiler.h"
 
 #include "steelyard/Dialect/Scaled/Utils/StepState.h"
-#include "steelyard/Pipelines/Text.h"
 #include "steelyard/Pipelines/Pipelines.h"
 #include "steelyard/Pipelines/Register.h"
+#include "steelyard/Pipelines/Text.h"
 #include "steelyard/Recipes/Recipe.h"
 #include "steelyard/Runtime/steelyard.h"
 #include "steelyard/Target/CPU/IR/CPU.h"

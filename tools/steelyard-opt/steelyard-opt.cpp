@@ -2,8 +2,8 @@
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "steelyard/Pipelines/Text.h"
 #include "steelyard/Pipelines/Register.h"
+#include "steelyard/Pipelines/Text.h"
 #include "steelyard/Rules/Scale/ScaleRules.h"
 
 #include "mlir/IR/MLIRContext.h"
