@@ -8,13 +8,13 @@ import os
 import re
 
 _DEEPEST = 32
-_OWN = os.path.dirname(__file__) + os.sep
+_OWN = os.path.dirname(__file__)  # this folder alone: models below it are their users' code
 
 
 def source_line(location: str) -> str:
     """The innermost ``file.py:line`` of a location that is not Steelyard's own; "" if there is none."""
     frames: list[tuple[str, str]] = re.findall(r'"([^"]+\.py)":(\d+)', location)
-    return next((f"{file}:{line}" for file, line in frames if not file.startswith(_OWN)), "")
+    return next((f"{file}:{line}" for file, line in frames if os.path.dirname(file) != _OWN), "")
 
 
 def with_source_line(message: str, text: str, name: str) -> str:

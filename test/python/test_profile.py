@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import steelyard
 from jax import lax
+from steelyard.models import MLP
 
 X = np.random.default_rng(0).standard_normal((256, 256)).astype("f4")
 
@@ -52,6 +53,14 @@ def test_sites_in_loops_count_every_trip() -> None:
     profile = steelyard.profile(step, X, calls=2)
     assert sum(site.kind == "gemm" for site in profile.sites) == 1
     assert profile.by_kind()["gemm"] > 0.2 * profile.seconds
+
+
+def test_lines_of_models_are_named() -> None:
+    model = MLP((8, 16, 4))
+    parameters, x = model.initialise(0), X[:4, :8]
+    profile = steelyard.profile(steelyard.jit(model.apply), parameters, x, calls=1)
+    products = {site.source.rpartition(":")[0] for site in profile.sites if site.kind == "gemm"}
+    assert {path.rpartition("/")[2] for path in products} <= {"layers.py", "mlp.py"} and products
 
 
 def test_what_cannot_be_profiled() -> None:

@@ -67,7 +67,7 @@ def make_task(options: argparse.Namespace) -> Task:
     for name in ("width", "depth", "length", "vocabulary"):
         if getattr(options, name) < 1:
             raise ValueError(f"--{name} is at least 1, got {getattr(options, name)}")
-    steps = options.steps or (160 if options.quick else 800)
+    steps = options.steps or (200 if options.quick else 1200)
     if steps < 20:
         raise ValueError(f"--steps is at least 20, got {steps}")
     whole = text.scripture()
