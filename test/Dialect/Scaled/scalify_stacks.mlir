@@ -1,5 +1,5 @@
-// RUN: steelyard-opt %s --scalify -split-input-file -verify-diagnostics | FileCheck %s --enable-var-scope
-// RUN: steelyard-opt %s --scalify --scaled-to-pairs -split-input-file 2>/dev/null | FileCheck %s --check-prefix=PAIRS
+// RUN: steelyard-opt %s --scalify=state=scaled -split-input-file -verify-diagnostics | FileCheck %s --enable-var-scope
+// RUN: steelyard-opt %s --scalify=state=scaled --scaled-to-pairs -split-input-file 2>/dev/null | FileCheck %s --check-prefix=PAIRS
 
 // What a loop writes one slice a trip has one exponent a slice; what else it carries has one exponent.
 // CHECK-LABEL: func.func @stack
@@ -170,4 +170,31 @@ func.func @two_loops(%x: tensor<3x4xf32>, %slice: tensor<1x4xf32>) -> tensor<3x4
     stablehlo.return %5, %4 : tensor<i32>, tensor<3x4xf32>
   }
   return %3#1 : tensor<3x4xf32>
+}
+
+// -----
+
+// State has one exponent, also where a loop stacked it.
+// CHECK-LABEL: func.func @state
+// CHECK: stablehlo.while({{.*}}) : tensor<i32>, !scaled.tensor<3x4xf16, exp[1, *]>
+// CHECK: %[[J:.*]] = scaled.rescale %{{.*}}, %{{.*}} : tensor<3x4xf32>, tensor<3x1xi32>
+// CHECK: %[[D:.*]] = scaled.cast %[[J]]
+// CHECK: %[[S:.*]] = scaled.pack %[[D]], %{{.*}} : tensor<3x4xf16>, tensor<i32> -> <3x4xf16, exp>
+// CHECK: return %[[S]]
+func.func @state(%x: tensor<3x4xf32> {tf.aliasing_output = 0 : i32}, %slice: tensor<1x4xf32>) -> tensor<3x4xf32> {
+  %c0 = stablehlo.constant dense<0> : tensor<i32>
+  %c1 = stablehlo.constant dense<1> : tensor<i32>
+  %c3 = stablehlo.constant dense<3> : tensor<i32>
+  // expected-remark@+1 {{1 donated tensor(s), this the first, are kept in 'f16' and rounded to nearest}}
+  %0:2 = stablehlo.while(%i = %c0, %s = %x) : tensor<i32>, tensor<3x4xf32>
+  cond {
+    %1 = stablehlo.compare LT, %i, %c3, SIGNED : (tensor<i32>, tensor<i32>) -> tensor<i1>
+    stablehlo.return %1 : tensor<i1>
+  } do {
+    %1 = stablehlo.dynamic_update_slice %s, %slice, %i, %c0 : (tensor<3x4xf32>, tensor<1x4xf32>, tensor<i32>, tensor<i32>) -> tensor<3x4xf32>
+    %2 = stablehlo.add %i, %c1 : tensor<i32>
+    stablehlo.return %2, %1 : tensor<i32>, tensor<3x4xf32>
+  }
+  // expected-remark@+1 {{'func.return' has one scale a tensor: those of the 3 slices that a loop stacked in operand 0 are joined}}
+  return %0#1 : tensor<3x4xf32>
 }

@@ -248,6 +248,8 @@ private:
       }
       auto type = cast<RankedTensorType>(operand.get().getType());
       if (stateResults[operand.getOperandNumber()]) {
+        const ScalifiedValue &state =
+            rewriter.single(operand.getOperandNumber());
         function.setResultAttr(operand.getOperandNumber(), kUserType,
                                TypeAttr::get(type));
         bool isRoot = rootResults.contains(operand.get());
@@ -257,8 +259,8 @@ private:
               StringAttr::get(function.getContext(), "root"));
         }
         StateRounding rounding{roundingKey, operand.getOperandNumber()};
-        operand.set(isRoot ? rewriter.root(value, rounding)
-                           : rewriter.keep(value, rounding));
+        operand.set(isRoot ? rewriter.root(state, rounding)
+                           : rewriter.keep(state, rounding));
       } else {
         operand.set(rewriter.leave(value, type));
       }

@@ -63,16 +63,13 @@ const ScalifiedValue &ScalifyRewriter::single(unsigned index) {
                      << tensorOf(op->getOperand(index)).getDimSize(dimension)
                      << " slices that a loop stacked in operand " << index
                      << " are joined";
-    entry->second = single(known);
+    entry->second = joinSlices(known);
   }
   return entry->second;
 }
 
 /// Float32 holds slices 2^126 below the largest.
-ScalifiedValue ScalifyRewriter::single(const ScalifiedValue &value) {
-  if (!sliceDimensionOf(value.scaled)) {
-    return value;
-  }
+ScalifiedValue ScalifyRewriter::joinSlices(const ScalifiedValue &value) {
   // Once, where the stack is made: a loop may read it in each trip.
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointAfterValue(value.scaled);
@@ -425,9 +422,8 @@ Value ScalifyRewriter::round(Value data, const StateRounding &rounding) {
                         Rounding::Stochastic, bits);
 }
 
-Value ScalifyRewriter::keep(const ScalifiedValue &stack,
+Value ScalifyRewriter::keep(const ScalifiedValue &value,
                             const StateRounding &rounding) {
-  ScalifiedValue value = single(stack);
   auto type = cast<ScaledTensorType>(value.scaled.getType());
   if (type.getElementType() == storageOf(type.getDataType(), storageType)) {
     return value.scaled;
@@ -436,9 +432,8 @@ Value ScalifyRewriter::keep(const ScalifiedValue &stack,
   return pack(round(data, rounding), exponent);
 }
 
-Value ScalifyRewriter::root(const ScalifiedValue &stack,
+Value ScalifyRewriter::root(const ScalifiedValue &value,
                             const StateRounding &rounding) {
-  ScalifiedValue value = single(stack);
   auto parts = UnpackOp::create(b, loc, value.scaled);
   auto [halved, odd] = half(parts.getScales().front());
   Value data = move(widen(parts.getData()), odd, constant(0));

@@ -82,6 +82,10 @@ public:
   llvm::LogicalResult region(mlir::Region &from, mlir::Region &to,
                              mlir::TypeRange arguments) override;
 
+  /// The operand with one exponent: where its slices have their own, these
+  /// joined, with a remark.
+  const ScalifiedValue &single(unsigned index);
+
   /// Results that stay float32 until they leave the function in another form.
   void keepWide() { keepsWide = true; }
   /// Results whose elements are too far apart for storage.
@@ -101,9 +105,7 @@ public:
 
 private:
   const ScalifiedValue &value(unsigned index);
-  /// A value with one exponent: where its slices have their own, these joined.
-  const ScalifiedValue &single(unsigned index);
-  ScalifiedValue single(const ScalifiedValue &value);
+  ScalifiedValue joinSlices(const ScalifiedValue &value);
   mlir::Value pack(mlir::Value data, mlir::Value exponent,
                    std::optional<int64_t> dimension = {});
   /// Data and exponent of a value as storage takes them.
