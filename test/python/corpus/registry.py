@@ -81,8 +81,12 @@ class Programs(Mapping[str, Program]):
 
 
 def objective(y: Any) -> Any:
-    """A scalar of what a model gives: a mean of squares, with weights, since a norm's are always the same otherwise."""
-    return jnp.mean(np.float32(1 + np.cos(np.arange(y.size)) / 2).reshape(y.shape) * jnp.square(y))
+    """A scalar of what a model gives: a root mean square, with weights, since a norm's are always the same otherwise.
+
+    The root is of the magnitude of what the model gives, so that float32 holds it wherever it holds that.
+    """
+    weights = np.float32(1 + np.cos(np.arange(y.size)) / 2).reshape(y.shape)
+    return jnp.sqrt(jnp.mean(weights.astype(y.dtype) * jnp.square(y)))
 
 
 def with_gradient(model: Callable[..., Any]) -> Callable[..., Any]:
