@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import steelyard
 from corpus import PROGRAMS, models, plain
+from magnitudes import UNDETERMINED
 from oracle import error, evaluate
 
 # Operations that are computed on real values, with a remark: of prefixes, the window that joins by logsumexp; elsewhere,
@@ -60,9 +61,10 @@ def test_scalify_float16(name: str) -> None:
     compiled = steelyard.jit(function, scheme=steelyard.Scalify(matmul=None))
     got = jax.tree.leaves(compiled(*arguments))
     rounded = evaluate(function, arguments, 11)
-    # NaN where one of them is: NumPy's max hands it on.
-    ours = np.max([error(g, e) for g, e in zip(got, exact(name), strict=True)])
-    allowed = np.max([error(r, e) for r, e in zip(rounded, exact(name), strict=True)])
+    pairs = [(error(g, e), error(r, e)) for g, r, e in zip(got, rounded, exact(name), strict=True)]
+    assert np.all(np.isfinite(pairs))
+    # A gradient that vanishes in exact arithmetic is a rounding error of others, however many bits there are.
+    ours, allowed = np.max([pair for pair in pairs if pair[1] <= UNDETERMINED], axis=0)
     assert ours <= 2 * allowed, f"error {ours:.2e}, the oracle's {allowed:.2e}"
     remarks: list[Any] = steelyard.explain(compiled, *arguments)
     assert sum("is computed on real values" in str(remark) for remark in remarks) == REAL.get(name, 0)
