@@ -15,6 +15,9 @@ from numpy.typing import DTypeLike, NDArray
 from steelyard._errors import SteelyardError
 from steelyard._runtime import DTYPES, ELEMENT_TYPES, Function, compile_module
 
+# Where -scalify normalises data to.
+_MAGNITUDES = {"f16": 10}
+
 
 class NegativeRoot(SteelyardError):
     """State with negative elements has no square root."""
@@ -22,6 +25,8 @@ class NegativeRoot(SteelyardError):
 
 class ScaledArray:
     """An array as compiled code keeps it: value = data × 2**exponent, or the square of that.
+
+    The largest magnitude of float16 data is in [2**10, 2**11) or near it, that of other data in [1, 2).
 
     Converts to NumPy, JAX and anything else that reads ``__array__`` or DLPack; handed back to the compiled
     function it goes in as it is.
@@ -129,7 +134,7 @@ def _packer(shape: tuple[int, ...], user: str, storage: str, form: str) -> Funct
       %w = stablehlo.convert %x : ({source}) -> {wide}
       %zero = scaled.constant_exponent 0 : tensor<i32>
       {root} : {wide}
-      %n, %e = scaled.normalize %v, %zero : {wide}
+      %n, %e = scaled.normalize %v, %zero to {_MAGNITUDES.get(storage, 0)} : {wide}
       %s = stablehlo.convert %n : ({wide}) -> {single}
       %d = scaled.cast %s : {single} -> {narrow}
       return %d, %e : {narrow}, tensor<i32>

@@ -43,7 +43,6 @@ UNDETERMINED = 0.1
 # What one scale a tensor does not reach, and why.
 BEYOND = {
     "flax: recurrent, gradient": "its gates' gradients, up to 2^40 apart, are one tensor",
-    "flax nnx: block, gradient": "its mask is float64's least number at 2^20, and flushes what is beside it",
 }
 
 

@@ -305,7 +305,7 @@ def test_exponents_stay_within_their_range() -> None:
 
     compiled = stored(squares, x, np.float32(2))
     (large,), (small,) = compiled(x, np.float32(2.0**100)), compiled(x, np.float32(2.0**-100))
-    assert large.exponent == 2**20 and LEAST < small.exponent < LEAST + 4
+    assert large.exponent == 2**20 and LEAST < small.exponent < LEAST + 32
     for got in (large, small):
         assert isinstance(got.exponent, int) and not np.isnan(got.data).any()
     (quotient,) = stored(lambda x, f: squares(x, f) / squares(x, 1 / f), x, np.float32(2))(x, np.float32(2.0**100))

@@ -159,7 +159,7 @@ def adam_at(power: int) -> Any:
 
 
 def adam_arguments_at(power: int, seed: int, state: str) -> tuple[Any, ...]:
-    """Moments as large as the gradients are: each element's for √v; v itself has no room for all of them in float16."""
+    """Moments as large as the gradients are, v each element's unless float16 holds it, which has no room."""
     parameters, x, y = make(2.0**power, seed)
     random = np.random.default_rng(seed)
     if power != 0:
@@ -167,7 +167,7 @@ def adam_arguments_at(power: int, seed: int, state: str) -> tuple[Any, ...]:
         y = (random.standard_normal(y.shape) * 2.0**-power).astype("f4")
     gradient = jax.grad(cross_entropy if power == 0 else weighted)(parameters, x, y)
     m = jax.tree.map(lambda g: np.asarray(g * (1 + random.standard_normal(g.shape) / 2), "f4"), gradient)
-    squares = jax.tree.map(lambda g: g * g if state == "root" else jnp.mean(g * g), gradient)
+    squares = jax.tree.map(lambda g: g * g if state != "value" else jnp.mean(g * g), gradient)
     v = jax.tree.map(lambda g, s: np.asarray(s * (0.5 + random.random(g.shape)), "f4"), gradient, squares)
     return parameters, m, v, np.float32(3), x, y
 
@@ -210,6 +210,28 @@ def test_scalify_float16_adam(power: int, state: str) -> None:
             arguments = (*arguments[:2], roots(arguments[2]), *arguments[3:])
         rounding.add(jax.tree.leaves(got), evaluate(step, arguments, None), evaluate(step, arguments, 11))
     rounding.check()
+
+
+@pytest.mark.parametrize("power", [-200, -20, 0, 3, 20])
+def test_mask_of_float64s_least_number(power: int) -> None:
+    """Scores beside -2^1024, and a row of nothing else: the softmax and its gradient are those of the scores."""
+    with jax.enable_x64(True):
+        random = np.random.default_rng(0)
+        x, weights = random.standard_normal((2, 5, 7))
+        mask = np.tril(np.ones((5, 7), bool), 1)
+        mask[3] = False
+        x, y = np.ldexp(x, power), np.ldexp(weights, -power)
+
+        def attend(x: Any) -> Any:
+            scores = jnp.where(mask, x * 2.0**-power * 2, jnp.finfo(x.dtype).min)
+            return jax.nn.softmax(scores)
+
+        def both(x: Any) -> Any:
+            return attend(x), jax.grad(lambda x: jnp.sum(attend(x) * y))(x)
+
+        got = jax.tree.leaves(steelyard.jit(both, scheme=steelyard.Scalify(matmul=None))(x))
+        for g, e, r in zip(got, evaluate(both, (x,), None), evaluate(both, (x,), 11), strict=True):
+            assert error(g, e) <= 2 * error(r, e)
 
 
 @pytest.mark.parametrize("state", ["scaled", "user"])

@@ -18,13 +18,13 @@ struct AmaxRange {
   std::optional<int> low;  ///< nothing: may be arbitrarily small
   std::optional<int> high; ///< nothing: may be arbitrarily large
 
-  static AmaxRange normalized() { return {0, 0}; }
+  static AmaxRange exactly(int magnitude) { return {magnitude, magnitude}; }
   static AmaxRange unknown() { return {}; }
 };
 
 /// An operand: value = data × 2^exponent.
 struct ScaledOperand {
-  mlir::Value data;     ///< tensor<... x f32>
+  mlir::Value data;     ///< tensor<... x wideType>
   mlir::Value exponent; ///< tensor<i32>
   AmaxRange range;
   bool isUniform; ///< all elements are equal: a broadcast scalar
@@ -39,6 +39,9 @@ public:
 
   virtual mlir::OpBuilder &builder() = 0;
   virtual mlir::Location location() = 0;
+  /// The type that rules compute in: float32, and float64 beside a number of
+  /// the user's that float32 lacks, as float64's least.
+  virtual mlir::FloatType wideType() = 0;
 
   /// False for operands of integers and booleans, which have no scale.
   virtual bool isScaled(unsigned index) = 0;
@@ -75,12 +78,12 @@ public:
   virtual mlir::Value move(mlir::Value data, mlir::Value from,
                            mlir::Value to) = 0;
 
-  /// A result: float32 data, normalised (its amax moved into the exponent)
+  /// A result: wide data, normalised (its amax moved into the exponent)
   /// unless the range shows that storage holds it well, then rounded to
   /// storage.
   virtual void result(unsigned index, mlir::Value data, mlir::Value exponent,
                       AmaxRange range = {}) = 0;
-  /// A result whose float32 data are storage values already: nothing is
+  /// A result whose wide data are storage values already: nothing is
   /// rounded.
   virtual void exact(unsigned index, mlir::Value data, mlir::Value exponent,
                      AmaxRange range) = 0;

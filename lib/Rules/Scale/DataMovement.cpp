@@ -67,22 +67,23 @@ LogicalResult iota(Operation *op, ScaleRewriter &rw) {
 LogicalResult join(Operation *op, ScaleRewriter &rw) {
   SmallVector<ScaledOperand> operands;
   Value e;
-  bool normalized = true;
+  bool alike = true;
   for (unsigned index = 0; index < op->getNumOperands(); ++index) {
     operands.push_back(rw.operand(index));
     e = e ? rw.max(e, operands.back().exponent) : operands.back().exponent;
-    normalized &=
-        operands.back().range.low == 0 && operands.back().range.high == 0;
+    const AmaxRange first = operands.front().range,
+                    range = operands.back().range;
+    alike &= range.low && range.low == first.low && range.high == range.low;
   }
   SmallVector<Value> moved;
   for (const ScaledOperand &operand : operands) {
     moved.push_back(rw.move(operand.data, operand.exponent, e));
   }
   // The operand with the largest exponent keeps its data, so a concatenation of
-  // normalised tensors is one.
-  bool keepsRange = normalized && isa<ConcatenateOp>(op);
+  // tensors normalised alike is one.
+  bool keepsRange = alike && isa<ConcatenateOp>(op);
   rw.result(0, moveAgain(op, rw, moved), e,
-            keepsRange ? AmaxRange::normalized() : AmaxRange::unknown());
+            keepsRange ? operands.front().range : AmaxRange::unknown());
   return success();
 }
 

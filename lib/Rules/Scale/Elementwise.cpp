@@ -12,14 +12,16 @@ using namespace mlir::stablehlo;
 using namespace steelyard;
 
 Value steelyard::meet(ScaleRewriter &rw, ArrayRef<ScaledOperand> operands) {
-  // Float32 holds less than 2^128. State, whose range is not known, has FP16
-  // data or squares of such.
-  constexpr int kMostRoom = 110, kUnknownHigh = 33;
+  // Float32 holds less than 2^128, float64 less than 2^1024. State, whose range
+  // is not known, has FP16 data or squares of such.
+  constexpr int kUnknownHigh = 33;
+  bool isDouble = rw.wideType().isF64();
+  int greatest = isDouble ? 1021 : 125, mostRoom = isDouble ? 1000 : 110;
   int high = 0;
   for (const ScaledOperand &operand : operands) {
     high = std::max(high, operand.range.high.value_or(kUnknownHigh));
   }
-  int64_t room = std::clamp(125 - high, 0, kMostRoom);
+  int64_t room = std::clamp(greatest - high, 0, mostRoom);
   Value e = operands.front().exponent;
   for (const ScaledOperand &operand : operands.drop_front()) {
     e = rw.max(e, operand.exponent);
@@ -83,7 +85,7 @@ LogicalResult sign(Operation *op, ScaleRewriter &rw) {
     return failure();
   }
   rw.exact(0, again(op, rw, rw.operand(0).data), rw.constant(0),
-           AmaxRange::normalized());
+           AmaxRange::exactly(0));
   return success();
 }
 
@@ -174,7 +176,8 @@ LogicalResult logarithm(Operation *op, ScaleRewriter &rw) {
     return ConstantOp::create(
         b, loc, cast<ElementsAttr>(DenseElementsAttr::get(type, value)));
   };
-  Type i32 = b.getI32Type(), f32 = b.getF32Type();
+  Type i32 = b.getI32Type();
+  FloatType wide = rw.wideType();
   Value low = scalar(b.getI32IntegerAttr(-100), i32),
         high = scalar(b.getI32IntegerAttr(100), i32);
   Value held =
@@ -182,10 +185,10 @@ LogicalResult logarithm(Operation *op, ScaleRewriter &rw) {
   Value rest =
       SubtractOp::create(b, loc, x.exponent.getType(), x.exponent, held);
   Value log = again(op, rw, rw.move(x.data, held, rw.constant(0)));
-  auto scalarF32 = RankedTensorType::get({}, f32);
-  Value restReal = ConvertOp::create(b, loc, scalarF32, rest);
-  Value ln2 = scalar(b.getF32FloatAttr(0.693147180559945309f), f32);
-  Value offset = MultiplyOp::create(b, loc, scalarF32, restReal, ln2);
+  auto scalarWide = RankedTensorType::get({}, wide);
+  Value restReal = ConvertOp::create(b, loc, scalarWide, rest);
+  Value ln2 = scalar(b.getFloatAttr(wide, 0.693147180559945309), wide);
+  Value offset = MultiplyOp::create(b, loc, scalarWide, restReal, ln2);
   Value spread = BroadcastInDimOp::create(b, loc, log.getType(), offset,
                                           b.getDenseI64ArrayAttr({}));
   rw.result(0, AddOp::create(b, loc, log.getType(), log, spread),
@@ -196,11 +199,14 @@ LogicalResult logarithm(Operation *op, ScaleRewriter &rw) {
 constexpr char kHalf[] = "half, its odd bit moved into the data";
 LogicalResult squareRoot(Operation *op, ScaleRewriter &rw) {
   ScaledOperand x = rw.operand(0);
-  auto [half, odd] = rw.half(x.exponent);
-  Value data = again(op, rw, rw.move(x.data, odd, rw.constant(0)));
+  // The data's own magnitude, if even, stays in the data.
+  int magnitude = x.range.low.value_or(0) & ~1;
+  auto [half, odd] = rw.half(rw.sub(x.exponent, rw.constant(magnitude)));
+  Value data = again(op, rw, rw.move(x.data, odd, rw.constant(-magnitude)));
   AmaxRange range;
   if (x.range.low && x.range.high) {
-    range = {*x.range.low >> 1, (*x.range.high + 1) >> 1};
+    range = {(*x.range.low + magnitude) >> 1,
+             (*x.range.high + magnitude + 1) >> 1};
   }
   rw.result(0, data, half, range);
   return success();

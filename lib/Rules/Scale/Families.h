@@ -43,7 +43,7 @@ mlir::Value meet(ScaleRewriter &rw, llvm::ArrayRef<ScaledOperand> operands);
 
 /// The operation on other operands, its floats, also those of the computations
 /// in it, in float32.
-mlir::Operation *againInFloat32(mlir::Operation *op, ScaleRewriter &rw,
+mlir::Operation *againWide(mlir::Operation *op, ScaleRewriter &rw,
                                 mlir::ValueRange operands);
 
 /// A result of elements of x and y, where y stands beside or in place of

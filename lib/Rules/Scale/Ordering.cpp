@@ -36,7 +36,7 @@ LogicalResult scatter(Operation *operation, ScaleRewriter &rw) {
   }
   ScaledOperand x = rw.operand(0), updates = rw.operand(2);
   auto create = [&](Value data, Value update) {
-    return againInFloat32(op, rw, {data, rw.plain(1), update})->getResult(0);
+    return againWide(op, rw, {data, rw.plain(1), update})->getResult(0);
   };
   if (!isSum) {
     return chooseBetween(rw, x, updates, create);

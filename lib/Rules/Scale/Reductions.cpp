@@ -9,18 +9,17 @@ using namespace mlir;
 using namespace mlir::stablehlo;
 using namespace steelyard;
 
-static Type inFloat32(Value value) {
-  auto type = cast<RankedTensorType>(value.getType());
-  return isFloat(value) ? type.clone(Float32Type::get(type.getContext()))
-                        : type;
-}
-
-Operation *steelyard::againInFloat32(Operation *op, ScaleRewriter &rw,
-                                     ValueRange operands) {
+Operation *steelyard::againWide(Operation *op, ScaleRewriter &rw,
+                                ValueRange operands) {
   OpBuilder &b = rw.builder();
+  FloatType wide = rw.wideType();
+  auto widened = [&](Value value) -> Type {
+    auto type = cast<RankedTensorType>(value.getType());
+    return isFloat(value) ? type.clone(wide) : type;
+  };
   OperationState state(op->getLoc(), op->getName());
   state.addOperands(operands);
-  state.addTypes(llvm::map_to_vector(op->getResults(), inFloat32));
+  state.addTypes(llvm::map_to_vector(op->getResults(), widened));
   state.addAttributes(op->getAttrs());
   for (unsigned index = 0; index < op->getNumRegions(); ++index) {
     state.addRegion();
@@ -28,8 +27,8 @@ Operation *steelyard::againInFloat32(Operation *op, ScaleRewriter &rw,
   Operation *created = b.create(state);
   for (auto [from, to] : llvm::zip(op->getRegions(), created->getRegions())) {
     copyComputation(b, from, to,
-                    llvm::map_to_vector(from.getArguments(), inFloat32),
-                    [&](Operation *) { return b.getF32Type(); });
+                    llvm::map_to_vector(from.getArguments(), widened),
+                    [&](Operation *) { return wide; });
   }
   return created;
 }
@@ -79,7 +78,7 @@ LogicalResult reduce(Operation *op, ScaleRewriter &rw) {
     data[index] = rw.move(x.data, x.exponent, e);
     data[initial] = rw.move(init.data, init.exponent, e);
   }
-  Operation *created = againInFloat32(op, rw, data);
+  Operation *created = againWide(op, rw, data);
   for (unsigned index = 0; index < count; ++index) {
     Value result = created->getResult(index);
     if (!rw.isScaled(index)) {
@@ -112,8 +111,7 @@ LogicalResult selectAndScatter(Operation *operation, ScaleRewriter &rw) {
     initial = rw.move(init.data, init.exponent, e);
   }
   Value data = rw.move(source.data, source.exponent, e);
-  rw.result(0, againInFloat32(op, rw, {x.data, data, initial})->getResult(0),
-            e);
+  rw.result(0, againWide(op, rw, {x.data, data, initial})->getResult(0), e);
   return success();
 }
 

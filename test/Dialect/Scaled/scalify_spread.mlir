@@ -49,3 +49,28 @@ func.func @stored(%p: tensor<4xi1>, %x: tensor<4xf32>) -> tensor<f32> {
   %1 = stablehlo.dot_general %0, %x, contracting_dims = [0] x [0] : (tensor<4xf32>, tensor<4xf32>) -> tensor<f32>
   return %1 : tensor<f32>
 }
+
+// -----
+
+// float64's least number is beyond float32: what is chosen beside it stays float64, with exponent 0.
+// CHECK-LABEL: func.func @least_double
+// CHECK: %[[X:.*]] = stablehlo.convert %{{.*}} : (tensor<4xf16>) -> tensor<4xf64>
+// CHECK: %[[S:.*]] = stablehlo.select %arg0, %{{.*}}, %{{.*}} : tensor<4xi1>, tensor<4xf64>
+// CHECK-NOT: scaled.normalize
+// CHECK: stablehlo.reduce
+// CHECK-SAME: tensor<4xf64>
+// CHECK-NOT: scaled.cast
+// CHECK: stablehlo.subtract %{{.*}} : tensor<4xf64>
+// CHECK: stablehlo.convert %{{.*}} : (tensor<4xf64>) -> tensor<4xf32>
+// CHECK: stablehlo.exponential %{{.*}} : tensor<4xf32>
+// CHECK: scaled.cast %{{.*}} : tensor<4xf32> -> tensor<4xf16>
+func.func @least_double(%p: tensor<4xi1>, %x: tensor<4xf64>) -> tensor<4xf64> {
+  %c = stablehlo.constant dense<-1.7976931348623157E+308> : tensor<4xf64>
+  %i = stablehlo.constant dense<0xFFF0000000000000> : tensor<f64>
+  %0 = stablehlo.select %p, %x, %c : tensor<4xi1>, tensor<4xf64>
+  %1 = stablehlo.reduce(%0 init: %i) applies stablehlo.maximum across dimensions = [0] : (tensor<4xf64>, tensor<f64>) -> tensor<f64>
+  %2 = stablehlo.broadcast_in_dim %1, dims = [] : (tensor<f64>) -> tensor<4xf64>
+  %3 = stablehlo.subtract %0, %2 : tensor<4xf64>
+  %4 = stablehlo.exponential %3 : tensor<4xf64>
+  return %4 : tensor<4xf64>
+}

@@ -151,11 +151,14 @@ private:
         .Case<NormalizeOp>([&](NormalizeOp normalize) {
           Location loc = op->getLoc();
           Value k = AmaxExponentOp::create(b, loc, normalize.getData());
+          Value magnitude =
+              ConstantExponentOp::create(b, loc, normalize.getMagnitude());
           normalize.getResult().replaceAllUsesWith(
-              down(b, loc, normalize.getData(), k));
+              moved(b, loc, normalize.getData(), magnitude, k));
+          Value e = b.createOrFold<ExponentSubOp>(
+              loc, k.getType(), normalize.getExponent(), magnitude);
           normalize.getResultExponent().replaceAllUsesWith(
-              ExponentAddOp::create(b, loc, k.getType(),
-                                    normalize.getExponent(), k));
+              ExponentAddOp::create(b, loc, k.getType(), e, k));
           return true;
         })
         .Case<QuantizeOp>(
@@ -297,10 +300,14 @@ private:
   }
 
   /// data × 2^-k
-  static Value down(OpBuilder &b, Location loc, Value data, Value k) {
-    Value zero = ConstantExponentOp::create(b, loc, 0);
-    Value delta = ExponentDeltaOp::create(b, loc, k.getType(), zero, k);
+  static Value moved(OpBuilder &b, Location loc, Value data, Value from,
+                     Value to) {
+    Value delta = ExponentDeltaOp::create(b, loc, to.getType(), from, to);
     return RescaleOp::create(b, loc, data, delta);
+  }
+
+  static Value down(OpBuilder &b, Location loc, Value data, Value k) {
+    return moved(b, loc, data, ConstantExponentOp::create(b, loc, 0), k);
   }
 
   static bool isDouble(Value value) {

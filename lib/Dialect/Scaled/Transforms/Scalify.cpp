@@ -169,6 +169,34 @@ private:
         }
       }
     }
+    findSecondMomentsOfUser();
+  }
+
+  /// Averages of squares that stay in the user's type between calls: twice as
+  /// many powers of two apart as storage is made for, and in memory anyway.
+  void findSecondMomentsOfUser() {
+    auto leave =
+        cast<func::ReturnOp>(function.getBody().front().getTerminator());
+    for (auto [index, next] : llvm::enumerate(leave.getOperands())) {
+      if (stateResults[index] || isa<BlockArgument>(next) ||
+          !isFloatTensor(next.getType()) || !isRounded(next.getType()) ||
+          !joinsSquares(next) || isNonNegative(next, {})) {
+        continue;
+      }
+      for (BlockArgument argument : function.getArguments()) {
+        if (argument.getType() == next.getType() &&
+            !stateArguments.contains(argument.getArgNumber()) &&
+            isNonNegative(next, argument)) {
+          next.getDefiningOp()->emitRemark()
+              << "argument " << argument.getArgNumber()
+              << " averages squares, which spread over more powers of two than "
+              << storage << " has: it is read, and result " << index
+              << " written, in float32";
+          wideArguments.insert(argument.getArgNumber());
+          wideResults.insert(next);
+        }
+      }
+    }
   }
 
   void addRoundingKey() {
@@ -189,7 +217,8 @@ private:
       }
       unsigned index = argument.getArgNumber();
       if (!stateArguments.contains(index)) {
-        values[argument] = rewriter.enter(argument);
+        values[argument] =
+            rewriter.enter(argument, wideArguments.contains(index));
         continue;
       }
       auto type = cast<RankedTensorType>(argument.getType());
@@ -289,7 +318,7 @@ private:
     auto rule = dyn_cast<ScalePropagationOpInterface>(op);
     ScalifyRewriter rewriter = rewriterAt(op);
     if (llvm::any_of(op->getResults(), [&](Value result) {
-          return rootResults.contains(result) ||
+          return rootResults.contains(result) || wideResults.contains(result) ||
                  (roundingKey && stateValues.contains(result));
         })) {
       rewriter.keepWide();
@@ -354,6 +383,9 @@ private:
   /// State that is kept as its square root, and the values that become it.
   llvm::SmallDenseSet<unsigned> rootArguments;
   llvm::SmallDenseSet<Value> rootResults;
+  /// The same in the user's types.
+  llvm::SmallDenseSet<unsigned> wideArguments;
+  llvm::SmallDenseSet<Value> wideResults;
   SmallVector<Operation *> replaced;
 };
 

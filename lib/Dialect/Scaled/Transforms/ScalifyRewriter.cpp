@@ -15,18 +15,24 @@ using namespace steelyard;
 
 namespace {
 
-/// Data whose amax lies here is rounded as it is: storage keeps its full
-/// precision 2^10 below amax, and overflow is far.
+/// Data whose amax is so far from where it is normalised to is rounded as it
+/// is: storage keeps nearly all of its range, and overflow is far.
 constexpr int kLeastKept = -3, kGreatestKept = 4;
 
-bool isHeld(const AmaxRange &range) {
-  return range.low && range.high && *range.low >= kLeastKept &&
-         *range.high <= kGreatestKept;
+/// A constant of such magnitude stays float64: values beside it would leave
+/// float32.
+constexpr int kBeyondFloat32 = 100;
+
+bool isHeld(const AmaxRange &range, int magnitude) {
+  return range.low && range.high && *range.low >= magnitude + kLeastKept &&
+         *range.high <= magnitude + kGreatestKept;
 }
 
 RankedTensorType tensorOf(Value value) {
   return cast<RankedTensorType>(value.getType());
 }
+
+bool isDouble(Value value) { return tensorOf(value).getElementType().isF64(); }
 
 std::optional<int64_t> sliceDimensionOf(Value scaled) {
   return cast<ScaledTensorType>(scaled.getType()).getSliceDimension();
@@ -115,7 +121,8 @@ ScalifyRewriter::withinStorage(const ScalifiedValue &value) {
     return {parts.getData(), parts.getScales().front()};
   }
   auto normalized =
-      NormalizeOp::create(b, loc, parts.getData(), parts.getScales().front());
+      NormalizeOp::create(b, loc, parts.getData(), parts.getScales().front(),
+                          magnitudeOf(parts.getData()));
   return {normalized.getResult(), normalized.getResultExponent()};
 }
 
@@ -126,16 +133,36 @@ Value ScalifyRewriter::exponent(unsigned index) {
   return UnpackOp::create(b, loc, single(index).scaled).getScales().front();
 }
 
-Value ScalifyRewriter::widen(Value data) {
-  RankedTensorType wide = tensorOf(data).clone(b.getF32Type());
-  return tensorOf(data) == wide
-             ? data
-             : stablehlo::ConvertOp::create(b, loc, wide, data).getResult();
+FloatType ScalifyRewriter::wideType() {
+  bool hasDouble = llvm::any_of(op->getOperands(), [&](Value operand) {
+    auto type = dyn_cast_if_present<ScaledTensorType>(
+        values.lookup(operand).scaled ? values.lookup(operand).scaled.getType()
+                                      : Type());
+    return type && type.getElementType().isF64();
+  });
+  return hasDouble ? FloatType(b.getF64Type()) : b.getF32Type();
 }
+
+Value ScalifyRewriter::converted(Value data, FloatType element) {
+  RankedTensorType type = tensorOf(data).clone(element);
+  return tensorOf(data) == type
+             ? data
+             : stablehlo::ConvertOp::create(b, loc, type, data).getResult();
+}
+
+int ScalifyRewriter::magnitudeOf(Value data) const {
+  return storageOf(tensorOf(data), storageType).isF16() ? kMagnitudeOfFloat16
+                                                        : 0;
+}
+
+Value ScalifyRewriter::widen(Value data) { return converted(data, wideType()); }
 
 Value ScalifyRewriter::round(Value data) {
   RankedTensorType type = tensorOf(data);
   type = type.clone(storageOf(type, storageType));
+  if (type.getElementType().isF32() || (keepsWide && !isSpread)) {
+    return converted(data, b.getF32Type());
+  }
   return keepsWide || tensorOf(data) == type
              ? data
              : CastOp::create(b, loc, type, data).getResult();
@@ -158,7 +185,7 @@ ScaledOperand ScalifyRewriter::operand(unsigned index) {
 
 Value ScalifyRewriter::real(unsigned index) {
   auto [data, exponents] = slices(index);
-  return move(widen(data), exponents, constant(0));
+  return converted(move(widen(data), exponents, constant(0)), b.getF32Type());
 }
 
 Value ScalifyRewriter::add(Value lhs, Value rhs) {
@@ -203,11 +230,21 @@ void ScalifyRewriter::set(unsigned index, ScalifiedValue value) {
 void ScalifyRewriter::result(unsigned index, Value data, Value exponent,
                              AmaxRange range) {
   bool isUniform = tensorOf(data).getNumElements() == 1;
-  if (isHeld(range)) {
+  int magnitude = isSpread ? 0 : magnitudeOf(data);
+  if (isHeld(range, magnitude)) {
     set(index, {pack(round(data), exponent), {}, range, isUniform, false});
     return;
   }
-  auto normalized = NormalizeOp::create(b, loc, data, exponent);
+  if (isSpread && isDouble(data)) {
+    Value zero = constant(0);
+    set(index, {pack(move(data, exponent, zero), zero),
+                {},
+                {std::nullopt, 1023},
+                isUniform,
+                false});
+    return;
+  }
+  auto normalized = NormalizeOp::create(b, loc, data, exponent, magnitude);
   if (isSpread) {
     constexpr int kLargest = 60;
     Value up = constant(kLargest);
@@ -222,7 +259,7 @@ void ScalifyRewriter::result(unsigned index, Value data, Value exponent,
   set(index,
       {pack(round(normalized.getResult()), normalized.getResultExponent()),
        {},
-       AmaxRange::normalized(),
+       AmaxRange::exactly(magnitude),
        isUniform,
        false});
 }
@@ -265,8 +302,20 @@ void ScalifyRewriter::constantResult(unsigned index, DenseElementsAttr value) {
   bool isZero =
       exponent == kLeastExponent &&
       llvm::all_of(numbers, [](const APFloat &n) { return n.isZero(); });
-  int32_t shift = exponent == kLeastExponent ? 0 : exponent;
-  FloatType element = value.isSplat() ? b.getF32Type() : storageType;
+  bool staysDouble =
+      value.getElementType().isF64() && exponent > kBeyondFloat32;
+  if (staysDouble) {
+    op->emitRemark() << "a number of magnitude 2^" << exponent
+                     << ", which float32 lacks: it stays float64, and so do "
+                        "values that are chosen beside it";
+  }
+  FloatType element = staysDouble       ? FloatType(b.getF64Type())
+                      : value.isSplat() ? FloatType(b.getF32Type())
+                                        : storageType;
+  int magnitude = staysDouble       ? exponent
+                  : element.isF16() ? kMagnitudeOfFloat16
+                                    : 0;
+  int shift = exponent == kLeastExponent ? 0 : exponent - magnitude;
   for (APFloat &number : numbers) {
     bool loses;
     number = scalbn(number, -shift, APFloat::rmNearestTiesToEven);
@@ -278,9 +327,10 @@ void ScalifyRewriter::constantResult(unsigned index, DenseElementsAttr value) {
       type, value.isSplat() ? ArrayRef<APFloat>(numbers).take_front(1)
                             : ArrayRef<APFloat>(numbers));
   Value constantData = stablehlo::ConstantOp::create(b, loc, data);
-  set(index, {pack(constantData, constant(exponent)),
+  int32_t e = exponent == kLeastExponent ? exponent : shift;
+  set(index, {pack(constantData, constant(e)),
               {},
-              AmaxRange::normalized(),
+              AmaxRange::exactly(magnitude),
               value.isSplat() || numbers.size() == 1,
               isZero});
 }
@@ -367,15 +417,16 @@ LogicalResult ScalifyRewriter::region(Region &from, Region &to,
   return visitBlock(*block);
 }
 
-ScalifiedValue ScalifyRewriter::enter(Value value) {
+ScalifiedValue ScalifyRewriter::enter(Value value, bool isWide) {
   // Float64 reaches beyond float32 until its magnitude is in the exponent.
-  bool isDouble = tensorOf(value).getElementType().isF64();
-  auto normalized =
-      NormalizeOp::create(b, loc, isDouble ? value : widen(value), constant(0));
-  return {pack(round(widen(normalized.getResult())),
-               normalized.getResultExponent()),
+  int magnitude = isWide ? 0 : magnitudeOf(value);
+  auto normalized = NormalizeOp::create(
+      b, loc, isDouble(value) ? value : converted(value, b.getF32Type()),
+      constant(0), magnitude);
+  Value data = converted(normalized.getResult(), b.getF32Type());
+  return {pack(isWide ? data : round(data), normalized.getResultExponent()),
           {},
-          AmaxRange::normalized(),
+          AmaxRange::exactly(magnitude),
           tensorOf(value).getNumElements() == 1,
           false};
 }
@@ -383,10 +434,9 @@ ScalifiedValue ScalifyRewriter::enter(Value value) {
 Value ScalifyRewriter::leave(const ScalifiedValue &value,
                              RankedTensorType type) {
   auto parts = UnpackOp::create(b, loc, value.scaled);
-  Value data = type.getElementType().isF64()
-                   ? stablehlo::ConvertOp::create(b, loc, type, parts.getData())
-                         .getResult()
-                   : widen(parts.getData());
+  bool inDouble = type.getElementType().isF64() || isDouble(parts.getData());
+  Value data = converted(parts.getData(),
+                         inDouble ? FloatType(b.getF64Type()) : b.getF32Type());
   Value real = move(data, parts.getScales().front(), constant(0));
   return tensorOf(real) == type
              ? real
@@ -395,7 +445,7 @@ Value ScalifyRewriter::leave(const ScalifiedValue &value,
 
 ScalifiedValue ScalifyRewriter::square(Value scaled) {
   auto parts = UnpackOp::create(b, loc, scaled);
-  Value data = widen(parts.getData());
+  Value data = converted(parts.getData(), b.getF32Type());
   Value e = parts.getScales().front();
   Value squared =
       stablehlo::MultiplyOp::create(b, loc, data.getType(), data, data);
@@ -436,9 +486,11 @@ Value ScalifyRewriter::root(const ScalifiedValue &value,
                             const StateRounding &rounding) {
   auto parts = UnpackOp::create(b, loc, value.scaled);
   auto [halved, odd] = half(parts.getScales().front());
-  Value data = move(widen(parts.getData()), odd, constant(0));
+  Value data =
+      move(converted(parts.getData(), b.getF32Type()), odd, constant(0));
   Value root = stablehlo::SqrtOp::create(b, loc, data.getType(), data);
-  auto normalized = NormalizeOp::create(b, loc, root, halved);
+  auto normalized =
+      NormalizeOp::create(b, loc, root, halved, magnitudeOf(root));
   return pack(round(normalized.getResult(), rounding),
               normalized.getResultExponent());
 }

@@ -19,7 +19,8 @@ struct ScalifiedValue {
   bool isUniform = false;
   bool isZero = false;
   /// Elements too far apart for storage (Spread.h): float32, the largest at
-  /// 2^60, so that those 2^128 below it are normal numbers too.
+  /// 2^60, so that those 2^128 below it are normal numbers too. Where float32
+  /// lacks the mask: float64 with exponent 0, as the user has them.
   bool isSpread = false;
 };
 
@@ -27,6 +28,11 @@ struct ScalifiedValue {
 /// saving and hyperparameters are among them: 11 bits make 1 - β₂ᵗ of β₂ = .999
 /// wrong by a quarter, and a counter stops at 2,048. They stay float32.
 mlir::FloatType storageOf(mlir::RankedTensorType type, mlir::FloatType storage);
+
+/// Where normalised data in float16 has its amax: in [2^10, 2^11). From there
+/// it is 2^24 to the least normal number and 2^34 to zero; the room above is
+/// for data that is left as it is. Other storage has range enough around 1.
+constexpr int kMagnitudeOfFloat16 = 10;
 
 /// How state is rounded to storage: to nearest without a key.
 struct StateRounding {
@@ -47,6 +53,7 @@ public:
 
   mlir::OpBuilder &builder() override { return b; }
   mlir::Location location() override { return loc; }
+  mlir::FloatType wideType() override;
   bool isScaled(unsigned index) override;
   mlir::Value plain(unsigned index) override;
   ScaledOperand operand(unsigned index) override;
@@ -98,8 +105,8 @@ public:
   mlir::Value keep(const ScalifiedValue &value, const StateRounding &rounding);
 
   /// A float tensor of the user as a scaled tensor: amax into the exponent, one
-  /// rounding.
-  ScalifiedValue enter(mlir::Value value);
+  /// rounding, or none if it stays float32.
+  ScalifiedValue enter(mlir::Value value, bool isWide = false);
   /// The real value of a scaled tensor in the user's type, one rounding.
   mlir::Value leave(const ScalifiedValue &value, mlir::RankedTensorType type);
 
@@ -111,6 +118,8 @@ private:
   /// Data and exponent of a value as storage takes them.
   std::pair<mlir::Value, mlir::Value>
   withinStorage(const ScalifiedValue &value);
+  int magnitudeOf(mlir::Value data) const;
+  mlir::Value converted(mlir::Value data, mlir::FloatType element);
   mlir::Value widen(mlir::Value data);
   mlir::Value round(mlir::Value data);
   mlir::Value round(mlir::Value data, const StateRounding &rounding);

@@ -202,18 +202,19 @@ def Scaled_AmaxExponentOp : Scaled_Op<"amax_exponent", [Pure]> {
 def Scaled_NormalizeOp : Scaled_Op<"normalize", [Pure, AllTypesMatch<["data", "result"]>]> {
   let summary = "moves the magnitude of the data into the exponent";
   let description = [{
-    With k = `scaled.amax_exponent` of the data: result = data × 2^-k, exponent
-    = e + k; the value is unchanged and the largest finite element's magnitude is in [1, 2). All zero: the
+    With k = `scaled.amax_exponent` of the data less `magnitude` m, which is 0 unless given: result = data × 2^-k, exponent
+    = e + k; the value is unchanged and the largest finite element's magnitude is in [2^m, 2^(m+1)). All zero: the
     data as it is and the least exponent.
     ```mlir
-    %d, %e1 = scaled.normalize %x, %e : tensor<4x8xf32>
+    %d, %e1 = scaled.normalize %x, %e to 10 : tensor<4x8xf32>
     ```
   }];
-  let arguments = (ins Scaled_FloatTensor:$data, Scaled_ExponentTensor:$exponent);
+  let arguments = (ins Scaled_FloatTensor:$data, Scaled_ExponentTensor:$exponent,
+                       DefaultValuedAttr<I32Attr, "0">:$magnitude);
   let results = (outs Scaled_FloatTensor:$result, Scaled_ExponentTensor:$result_exponent);
-  let assemblyFormat = "$data `,` $exponent attr-dict `:` type($data)";
-  let builders = [OpBuilder<(ins "::mlir::Value":$data, "::mlir::Value":$exponent), [{
-    build($_builder, $_state, data.getType(), exponent.getType(), data, exponent);
+  let assemblyFormat = "$data `,` $exponent (`to` $magnitude^)? attr-dict `:` type($data)";
+  let builders = [OpBuilder<(ins "::mlir::Value":$data, "::mlir::Value":$exponent, CArg<"int32_t", "0">:$magnitude), [{
+    build($_builder, $_state, data.getType(), exponent.getType(), data, exponent, magnitude);
   }]>];
 }
 

@@ -41,6 +41,9 @@ def Scalify : Pass<"scalify", "::mlir::ModuleOp"> {
     hyperparameters and counters are among them (β₂ = .999 is .99902 in float16).
     Where a mask's finite "minus infinity" (a constant of 2^14 or more, as -1e9) is chosen for some elements, and in what is computed of
     them until exp or its like takes them in, float16 would hold the other elements as zeros: such values stay float32.
+    Beside a number of 2^101 or more in a float64 program, as float64's least is, they stay float64, with a remark.
+    Data in float16 is normalised to an amax in [2^10, 2^11), so that most of the format's range lies below: elements
+    2^24 times smaller keep their 11 bits, those 2^34 times smaller are not yet zero. In bfloat16, and in float32, amax is in [1, 2).
     Real values are float32 inside: where a rule has to leave scaled form (exp, tanh and their like), magnitudes beyond float32's
     become infinite or zero.
 
@@ -49,7 +52,8 @@ def Scalify : Pass<"scalify", "::mlir::ModuleOp"> {
     State that averages squares and is proved never to become negative, as Adam's second moment is, is kept as its square root
     (`steelyard.state_form = "root"`), with a remark: squares of values that storage tells apart would spread over twice its exponents.
     Its new value stays float32 until the root is taken. Whoever gives its first value must see that that is
-    not negative; `second-moments=value` keeps all state as it is.
+    not negative; `second-moments=value` keeps all state as it is. Such an average in the user's type is read and written in
+    float32, with a remark.
 
     `state-rounding=stochastic`: such state is rounded up with a probability equal to the fraction that rounding would
     drop, so that updates too small for storage still add up (an average with β₂ = .999 otherwise stops moving in
@@ -71,7 +75,7 @@ def FuseCasts : Pass<"fuse-casts"> {
   let description = [{
     A value that one elementwise operation or reduction reads, and nobody else, lives inside
     of a fused loop: it stays float32, and only what leaves the loop is rounded. Each rounding that is dropped has a
-    remark. `scaled.normalize` stays in place, so the float32 values' largest magnitude is in [1, 2) and
+    remark. `scaled.normalize` stays in place, so the float32 values
     cannot overflow where storage did not.
 
     ```mlir
