@@ -23,60 +23,76 @@ Attribute SdyAnnotations::parseAttribute(DialectAsmParser &parser, Type) const {
 }
 
 /// <...>, whatever balanced tokens are in it: an attribute that an operation
-/// prints without its name.
+/// prints without its name. Written anew: between tokens there may be anything.
 static FailureOr<Attribute> parseBody(OpAsmParser &parser, StringRef name) {
-  const char *begin = parser.getCurrentLocation().getPointer();
   if (parser.parseLess()) {
     return failure();
   }
-  SmallVector<char> open = {'<'};
-  const char *last = begin;
-  while (!open.empty()) {
-    last = parser.getCurrentLocation().getPointer();
-    auto close = [&](char opening, auto parse) {
-      if (open.back() != opening || failed((parser.*parse)())) {
-        return false;
-      }
-      open.pop_back();
-      return true;
-    };
-    if (close('<', &OpAsmParser::parseOptionalGreater) ||
-        close('[', &OpAsmParser::parseOptionalRSquare) ||
-        close('{', &OpAsmParser::parseOptionalRBrace) ||
-        close('(', &OpAsmParser::parseOptionalRParen)) {
-      continue;
+  std::string text = (name + "<").str();
+  llvm::raw_string_ostream body(text);
+  SmallVector<char> open = {'>'}; // what closes what is open
+  bool afterWord = false;
+  auto word = [&]() -> llvm::raw_ostream & {
+    body << (afterWord ? " " : "");
+    afterWord = true;
+    return body;
+  };
+  auto mark = [&](ParseResult found, StringRef as, char closing = 0) {
+    if (failed(found)) {
+      return false;
     }
+    body << as;
+    afterWord = false;
+    if (closing) {
+      open.push_back(closing);
+    }
+    return true;
+  };
+  auto close = [&](char closing, ParseResult (AsmParser::*parse)()) {
+    if (open.back() != closing || failed((parser.*parse)())) {
+      return false;
+    }
+    open.pop_back();
+    body << closing;
+    afterWord = false;
+    return true;
+  };
+  while (!open.empty()) {
     StringRef keyword;
     std::string string;
     StringAttr symbol;
-    int64_t number = 0;
-    if (succeeded(parser.parseOptionalLess())) {
-      open.push_back('<');
-    } else if (succeeded(parser.parseOptionalLSquare())) {
-      open.push_back('[');
-    } else if (succeeded(parser.parseOptionalLBrace())) {
-      open.push_back('{');
-    } else if (succeeded(parser.parseOptionalLParen())) {
-      open.push_back('(');
-    } else if (failed(parser.parseOptionalComma()) &&
-               failed(parser.parseOptionalEqual()) &&
-               failed(parser.parseOptionalColon()) &&
-               failed(parser.parseOptionalQuestion()) &&
-               failed(parser.parseOptionalString(&string)) &&
-               failed(parser.parseOptionalSymbolName(symbol)) &&
-               failed(parser.parseOptionalKeyword(&keyword)) &&
-               !parser.parseOptionalInteger(number).has_value()) {
+    APInt number;
+    if (close('>', &AsmParser::parseOptionalGreater) ||
+        close(']', &AsmParser::parseOptionalRSquare) ||
+        close('}', &AsmParser::parseOptionalRBrace) ||
+        close(')', &AsmParser::parseOptionalRParen) ||
+        mark(parser.parseOptionalLess(), "<", '>') ||
+        mark(parser.parseOptionalLSquare(), "[", ']') ||
+        mark(parser.parseOptionalLBrace(), "{", '}') ||
+        mark(parser.parseOptionalLParen(), "(", ')') ||
+        mark(parser.parseOptionalComma(), ", ") ||
+        mark(parser.parseOptionalEqual(), "=") ||
+        mark(parser.parseOptionalColon(), ":") ||
+        mark(parser.parseOptionalQuestion(), "?")) {
+      continue;
+    }
+    if (succeeded(parser.parseOptionalString(&string))) {
+      body << '"';
+      llvm::printEscapedString(string, body);
+      mark(success(), "\"");
+    } else if (succeeded(parser.parseOptionalSymbolName(symbol))) {
+      word() << SymbolRefAttr::get(symbol);
+    } else if (succeeded(parser.parseOptionalKeyword(&keyword))) {
+      word() << keyword;
+    } else if (parser.parseOptionalInteger(number).has_value()) {
+      word() << number;
+    } else {
       parser.emitError(parser.getCurrentLocation(), "expected '")
-          << (open.back() == '<'   ? '>'
-              : open.back() == '[' ? ']'
-              : open.back() == '{' ? '}'
-                                   : ')')
-          << "' at the end of a sharding";
+          << open.back() << "' at the end of a sharding";
       return failure();
     }
   }
-  return makeOpaque(parser.getContext(),
-                    name + StringRef(begin, last + 1 - begin));
+  return makeOpaque(parser.getContext(), text);
 }
 
 /// sdy.mesh @name = <["x"=2, "y"=4]>

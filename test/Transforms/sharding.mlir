@@ -9,6 +9,10 @@
 sdy.mesh @empty_mesh = <[]>
 // GENERIC: "sdy.mesh"() {a = 1 : i32, mesh = #sdy.mesh<["x"=1, "y"=1], device_ids=[0]>, sym_name = "one"} : () -> ()
 sdy.mesh @one = <["x"=1, "y"=1], device_ids=[0]> {a = 1 : i32}
+// What lies between tokens is not part of it.
+// GENERIC: "sdy.mesh"() {mesh = #sdy.mesh<["x"=1, "y\22"=1]>, sym_name = "commented"} : () -> ()
+sdy.mesh @commented = <["x"=1, // ]>
+                        "y\22" = 1]>
 
 // CHECK-LABEL: func.func @shardings
 func.func @shardings(%x: tensor<8x4xf32> {sdy.sharding = #sdy.sharding<@one, [{"x"}, {?}]>}) -> tensor<8x4xf32> {
