@@ -29,6 +29,7 @@ SCHEMES = {
 #: What is said of programs that are valid and outside of what is supported.
 UNSUPPORTED = re.compile(
     r"not supported|takes or returns|no public function|more elements|several devices|larger than|has no scale|too large"
+    r"|does not meet the tolerance"
 )
 
 
