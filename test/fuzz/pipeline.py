@@ -29,8 +29,17 @@ SCHEMES = {
 #: What is said of programs that are valid and outside of what is supported.
 UNSUPPORTED = re.compile(
     r"not supported|takes or returns|no public function|more elements|several devices|larger than|has no scale|too large"
-    r"|does not meet the tolerance"
+    r"|does not meet the tolerance|is not an operation of stablehlo"
 )
+#: Where XLA's CPU code of JAX 0.10.2 loses NaN: a minimum or maximum over several dimensions.
+LOSES_NAN = re.compile(r"stablehlo\.(minimum|maximum) across|stablehlo\.reduce\b")
+
+
+def loses_nan(text: str, ours: Any, want: Any) -> bool:
+    """Whether NaN in ours, where the reference has none, may be right."""
+    if ours.dtype.kind in "iub" or not LOSES_NAN.search(text):
+        return False
+    return bool(np.any(np.isnan(ours.astype("f8")) & ~np.isnan(want.astype("f8"))))
 
 
 def _types(text: str) -> list[tuple[tuple[int, ...], str]]:
@@ -153,6 +162,8 @@ class PipelineFuzzer:
         far = [index for index, pair in enumerate(zip(got, want, strict=True)) if distance(*pair) > limit(pair[0])]
         if not far:
             return None
+        if all(loses_nan(text, got[index], want[index]) for index in far):
+            return ""
         return difference(far[0], got, want) if self._differs_in_float64(text, arguments) else ""
 
     def _differs_in_float64(self, text: str, arguments: Results) -> bool:
@@ -189,6 +200,9 @@ class PipelineFuzzer:
                 continue
             if "quantize" in scheme and not (np.isfinite(ours).all() and np.isfinite(want).all()):
                 is_known = False  # E4M3FN has no infinity
+                continue
+            if loses_nan(text, ours, want):
+                is_known = False
                 continue
             spread = max(distance(other.astype(want.dtype), want) for other in others)
             if spread > 0.05:

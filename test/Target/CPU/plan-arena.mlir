@@ -51,3 +51,19 @@ func.func @loop(%x: memref<64xf32>, %n: index) {
   }
   return
 }
+
+// Both buffers live until what is chosen of them has been read.
+// CHECK-LABEL: func.func @chosen
+// CHECK-SAME: steelyard.arena_size = 768
+func.func @chosen(%x: memref<64xf32>, %y: memref<64xf32>, %z: memref<64xf32>, %p: i1) {
+  %a = memref.alloc() : memref<64xf32>
+  %b = memref.alloc() : memref<64xf32>
+  linalg.exp ins(%x : memref<64xf32>) outs(%a : memref<64xf32>)
+  linalg.log ins(%x : memref<64xf32>) outs(%b : memref<64xf32>)
+  %chosen = arith.select %p, %a, %b : memref<64xf32>
+  %c = memref.alloc() : memref<64xf32>
+  linalg.exp ins(%x : memref<64xf32>) outs(%c : memref<64xf32>)
+  memref.copy %c, %y : memref<64xf32> to memref<64xf32>
+  memref.copy %chosen, %z : memref<64xf32> to memref<64xf32>
+  return
+}

@@ -39,19 +39,29 @@ public:
   explicit Positions(func::FuncOp function) { number(function.getBody()); }
 
   /// First and last position of operations that may touch the buffer, through
-  /// views. What happens inside of a loop happens all along it, to a buffer
+  /// whatever gives a buffer made of it: views, and a choice between it and
+  /// another. What happens inside of a loop happens all along it, to a buffer
   /// from outside.
   std::pair<unsigned, unsigned> life(Value buffer) const {
     Block *block = buffer.getParentBlock();
     unsigned first = std::numeric_limits<unsigned>::max(), last = 0;
-    SmallVector<Value> aliases = {buffer};
-    while (!aliases.empty()) {
-      for (Operation *user : aliases.pop_back_val().getUsers()) {
+    llvm::SmallSetVector<Value, 8> aliases;
+    aliases.insert(buffer);
+    for (unsigned index = 0; index < aliases.size(); ++index) {
+      for (Operation *user : aliases[index].getUsers()) {
+        Operation *giver = user->hasTrait<OpTrait::IsTerminator>()
+                               ? user->getParentOp()
+                               : user;
+        for (Value result : giver->getResults()) {
+          if (isa<MemRefType>(result.getType())) {
+            aliases.insert(result);
+          }
+        }
         if (isa<ViewLikeOpInterface>(user)) {
-          llvm::append_range(aliases, user->getResults());
           continue;
         }
-        auto [begin, end] = span.lookup(block->findAncestorOpInBlock(*user));
+        Operation *inBlock = block->findAncestorOpInBlock(*user);
+        auto [begin, end] = span.lookup(inBlock ? inBlock : user);
         first = std::min(first, begin);
         last = std::max(last, end);
       }
