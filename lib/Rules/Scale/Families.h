@@ -44,7 +44,7 @@ mlir::Value meet(ScaleRewriter &rw, llvm::ArrayRef<ScaledOperand> operands);
 /// The operation on other operands, its floats, also those of the computations
 /// in it, in float32.
 mlir::Operation *againWide(mlir::Operation *op, ScaleRewriter &rw,
-                                mlir::ValueRange operands);
+                           mlir::ValueRange operands);
 
 /// A result of elements of x and y, where y stands beside or in place of
 /// elements of x. `create` makes it of their data at one exponent.
