@@ -110,6 +110,12 @@ def is_specified(text: str) -> bool:
     return "@main" in text and (is_generated(text) or "reduce" not in text)
 
 
+def has_ties(text: str, arguments: Results) -> bool:
+    """Which of two zeros a window selects is open where only the order in which they are compared tells them apart."""
+    zeros = [a for a in arguments if a.dtype.kind == "f" and np.any(np.signbit(a[a == 0]))]
+    return "select_and_scatter" in text and bool(zeros)
+
+
 def round_significant(array: np.ndarray, bits: int) -> np.ndarray:
     if array.dtype != np.float64:
         return array
@@ -151,7 +157,7 @@ class PipelineFuzzer:
             if UNSUPPORTED.search(answer.message) or not self._reference.accepts(text):
                 return Outcome("rejected")
             return Outcome("refused", Find(text, RUN, scheme, seed, f"refused: {answer.message}"))
-        if answer.kind != "ran" or not is_specified(text):
+        if answer.kind != "ran" or not is_specified(text) or has_ties(text, arguments):
             return Outcome(answer.kind)
         compare = self._compare_scaled if scheme else self._compare
         wrong = compare(text, scheme, arguments, list(answer.results))
