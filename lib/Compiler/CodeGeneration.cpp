@@ -15,6 +15,7 @@
 #include "llvm/ExecutionEngine/Orc/ExecutionUtils.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
+#include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/DynamicLibrary.h"
@@ -24,6 +25,8 @@
 #include "llvm/TargetParser/Host.h"
 
 #include <mutex>
+
+#include "Description.h"
 
 using namespace llvm;
 
@@ -79,6 +82,13 @@ createMachine(StringRef cpu, StringRef features) {
   std::unique_ptr<TargetMachine> machine(target->createTargetMachine(
       triple, processor, all, options, Reloc::PIC_, std::nullopt,
       CodeGenOptLevel::Aggressive, /*JIT=*/false));
+  if (!machine->getMCSubtargetInfo()->isCPUStringValid(processor)) {
+    return createStringError(inconvertibleErrorCode(),
+                             "'%s' is no processor of %s; `llc-22 "
+                             "-mtriple=%s -mcpu=help` lists them",
+                             processor.c_str(), triple.str().c_str(),
+                             triple.str().c_str());
+  }
   return machine;
 }
 
@@ -107,8 +117,8 @@ static void optimize(Module &module, TargetMachine &machine) {
 }
 
 Expected<std::unique_ptr<MemoryBuffer>>
-steelyard::emitObject(mlir::ModuleOp module, StringRef cpu,
-                      StringRef features) {
+steelyard::emitObject(mlir::ModuleOp module, ArrayRef<FunctionSpec> functions,
+                      StringRef cpu, StringRef features) {
   mlir::registerBuiltinDialectTranslation(*module.getContext());
   mlir::registerLLVMDialectTranslation(*module.getContext());
   LLVMContext context;
@@ -131,6 +141,7 @@ steelyard::emitObject(mlir::ModuleOp module, StringRef cpu,
     // Prefer the widest vectors that the processor has.
     function.addFnAttr("prefer-vector-width", "512");
   }
+  addDescription(*code, **machine, functions);
   optimize(*code, **machine);
   SmallVector<char, 0> bytes;
   raw_svector_ostream stream(bytes);

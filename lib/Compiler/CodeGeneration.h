@@ -4,6 +4,8 @@
 #ifndef STEELYARD_LIB_COMPILER_CODEGENERATION_H
 #define STEELYARD_LIB_COMPILER_CODEGENERATION_H
 
+#include "steelyard/Compiler/Compiler.h"
+
 #include "mlir/IR/BuiltinOps.h"
 
 #include "llvm/ExecutionEngine/Orc/LLJIT.h"
@@ -20,10 +22,10 @@ namespace steelyard {
 std::string describeTarget(llvm::StringRef cpu, llvm::StringRef features);
 
 /// An ELF object of the module for a processor ("" = this machine's),
-/// optimised.
+/// optimised. It describes the functions (Description.h).
 llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
-emitObject(mlir::ModuleOp module, llvm::StringRef cpu,
-           llvm::StringRef features);
+emitObject(mlir::ModuleOp module, llvm::ArrayRef<FunctionSpec> functions,
+           llvm::StringRef cpu, llvm::StringRef features);
 
 /// Loads an object; its calls of `steelyard_*` and of the C and vector math
 /// libraries are resolved in this process.

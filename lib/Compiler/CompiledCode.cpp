@@ -12,29 +12,7 @@
 using namespace llvm;
 using namespace steelyard;
 
-LLVM_YAML_IS_SEQUENCE_VECTOR(TensorSpec)
-LLVM_YAML_IS_SEQUENCE_VECTOR(ArenaTensor)
-LLVM_YAML_IS_SEQUENCE_VECTOR(Site)
-LLVM_YAML_IS_SEQUENCE_VECTOR(FunctionSpec)
 LLVM_YAML_IS_SEQUENCE_VECTOR(steelyard::Diagnostic)
-
-namespace {
-
-/// Bytes of any value: YAML holds text.
-struct Bytes {
-  explicit Bytes(yaml::IO &) {}
-  Bytes(yaml::IO &, const std::string &bytes) : hexadecimal(toHex(bytes)) {}
-  std::string denormalize(yaml::IO &io) {
-    std::string bytes;
-    if (!tryGetFromHex(hexadecimal, bytes)) {
-      io.setError("not hexadecimal");
-    }
-    return bytes;
-  }
-  std::string hexadecimal;
-};
-
-} // namespace
 
 template <>
 struct yaml::ScalarEnumerationTraits<steelyard::Diagnostic::Severity> {
@@ -44,56 +22,6 @@ struct yaml::ScalarEnumerationTraits<steelyard::Diagnostic::Severity> {
     io.enumCase(severity, "warning", Severity::Warning);
     io.enumCase(severity, "remark", Severity::Remark);
     io.enumCase(severity, "note", Severity::Note);
-  }
-};
-
-template <>
-struct yaml::MappingTraits<TensorSpec> {
-  static void mapping(IO &io, TensorSpec &spec) {
-    io.mapRequired("name", spec.name);
-    io.mapRequired("shape", spec.shape);
-    io.mapRequired("type", spec.elementType);
-    io.mapRequired("aliased", spec.aliasedArgument);
-    io.mapRequired("scale-of", spec.scaleOf);
-    io.mapRequired("user-type", spec.userElementType);
-    io.mapRequired("state-form", spec.stateForm);
-    io.mapRequired("recipe-state", spec.isRecipeState);
-    io.mapRequired("observed", spec.isObserved);
-    MappingNormalization<Bytes, std::string> initial(io, spec.initial);
-    io.mapRequired("initial", initial->hexadecimal);
-    io.mapRequired("bytes", spec.byteSize);
-  }
-};
-
-template <>
-struct yaml::MappingTraits<ArenaTensor> {
-  static void mapping(IO &io, ArenaTensor &tensor) {
-    io.mapRequired("shape", tensor.shape);
-    io.mapRequired("type", tensor.elementType);
-    io.mapRequired("offset", tensor.offset);
-    io.mapRequired("bytes", tensor.byteSize);
-  }
-};
-
-template <>
-struct yaml::MappingTraits<Site> {
-  static void mapping(IO &io, Site &site) {
-    io.mapRequired("kind", site.kind);
-    io.mapRequired("buffers", site.buffers);
-    io.mapRequired("location", site.location);
-  }
-};
-
-template <>
-struct yaml::MappingTraits<FunctionSpec> {
-  static void mapping(IO &io, FunctionSpec &spec) {
-    io.mapRequired("name", spec.name);
-    io.mapRequired("arguments", spec.arguments);
-    io.mapRequired("results", spec.results);
-    io.mapRequired("arena-bytes", spec.arenaSize);
-    io.mapRequired("arena-tensors", spec.arenaTensors);
-    io.mapRequired("sites", spec.sites);
-    io.mapRequired("checks", spec.hasChecks);
   }
 };
 
@@ -109,12 +37,11 @@ struct yaml::MappingTraits<steelyard::Diagnostic> {
 template <>
 struct yaml::MappingTraits<CompiledCode> { // the object lies beside
   static void mapping(IO &io, CompiledCode &code) {
-    io.mapRequired("functions", code.functions);
     io.mapRequired("diagnostics", code.diagnostics);
   }
 };
 
-static constexpr StringLiteral magic("steelyard code 1");
+static constexpr StringLiteral magic("steelyard code 2");
 static_assert(magic.size() == 16);
 static constexpr size_t hashSize = 32, lengthSize = 8;
 

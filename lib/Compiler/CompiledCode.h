@@ -16,10 +16,9 @@ namespace steelyard {
 
 /// Everything that running a module needs, and what was said on the way.
 struct CompiledCode {
-  std::vector<FunctionSpec> functions;
   /// Remarks and warnings, in their order.
   std::vector<Diagnostic> diagnostics;
-  /// An ELF object.
+  /// An ELF object, which describes its functions (Description.h).
   std::string object;
 };
 

@@ -26,6 +26,8 @@
 #include "Cache.h"
 #include "CodeGeneration.h"
 #include "CompiledCode.h"
+#include "Description.h"
+#include "SharedLibrary.h"
 
 using namespace mlir;
 
@@ -33,8 +35,9 @@ namespace steelyard {
 
 struct Executable::Impl {
   CompiledCode code;
-  std::unique_ptr<llvm::orc::LLJIT> jit;
+  std::unique_ptr<llvm::orc::LLJIT> jit; ///< none: from a shared library
   steelyard_executable *runtime = nullptr;
+  std::vector<FunctionSpec> functions;
 
   ~Impl() { steelyard_executable_destroy(runtime); }
 };
@@ -43,7 +46,7 @@ Executable::Executable(std::unique_ptr<Impl> impl) : impl(std::move(impl)) {}
 Executable::~Executable() = default;
 
 const std::vector<FunctionSpec> &Executable::functions() const {
-  return impl->code.functions;
+  return impl->functions;
 }
 std::string_view Executable::objectCode() const { return impl->code.object; }
 
@@ -161,15 +164,6 @@ private:
   ScopedDiagnosticHandler handler;
 };
 
-steelyard_type runtimeType(StringRef name) {
-  for (steelyard_type type = 1; type < STEELYARD_FORMAT_KIND; ++type) {
-    if (name == steelyard_type_name(type)) {
-      return type;
-    }
-  }
-  return STEELYARD_INVALID_TYPE;
-}
-
 std::string print(Type type) {
   std::string text;
   llvm::raw_string_ostream(text) << type;
@@ -246,7 +240,8 @@ FailureOr<FunctionSpec> describe(func::FuncOp function) {
     if (auto alias = function.getArgAttrOfType<IntegerAttr>(
             index, "tf.aliasing_output")) {
       size_t result = static_cast<size_t>(alias.getInt());
-      if (result < spec.results.size()) {
+      if (result < spec.results.size() &&
+          type == function.getResultTypes()[result]) {
         spec.results[result].aliasedArgument = static_cast<int64_t>(index);
       }
     }
@@ -322,29 +317,7 @@ std::vector<Site> describeSites(ArrayAttr marked) {
   return sites;
 }
 
-std::vector<steelyard_value>
-runtimeValues(const std::vector<TensorSpec> &specs) {
-  std::vector<steelyard_value> values;
-  for (const TensorSpec &spec : specs) {
-    steelyard_value value = {};
-    value.name = spec.name.c_str();
-    value.type = runtimeType(spec.elementType);
-    value.rank = static_cast<int64_t>(spec.shape.size());
-    value.shape = spec.shape.data();
-    value.alias = -1; // compiled code takes disjoint buffers: what is donated
-                      // is not written in place
-    value.scale_of = spec.scaleOf;
-    value.role = spec.isRecipeState          ? STEELYARD_VALUE_RECIPE_STATE
-                 : spec.isObserved           ? STEELYARD_VALUE_OBSERVED
-                 : spec.aliasedArgument >= 0 ? STEELYARD_VALUE_STATE
-                                             : STEELYARD_VALUE_USER;
-    value.initial = spec.initial.empty() ? nullptr : spec.initial.data();
-    values.push_back(value);
-  }
-  return values;
-}
-
-/// Loads the object and describes its functions to the runtime.
+/// Loads the object.
 std::string load(Executable::Impl &impl) {
   auto copy =
       llvm::MemoryBuffer::getMemBufferCopy(impl.code.object, "steelyard.o");
@@ -353,45 +326,18 @@ std::string load(Executable::Impl &impl) {
     return "error: " + llvm::toString(jit.takeError());
   }
   impl.jit = std::move(*jit);
-  std::vector<std::vector<steelyard_value>> arguments, results;
-  std::vector<std::vector<steelyard_arena_tensor>> tensors;
-  std::vector<steelyard_function> functions;
-  for (const FunctionSpec &spec : impl.code.functions) {
-    arguments.push_back(runtimeValues(spec.arguments));
-    results.push_back(runtimeValues(spec.results));
-    std::vector<steelyard_arena_tensor> &own = tensors.emplace_back();
-    for (const ArenaTensor &tensor : spec.arenaTensors) {
-      if (steelyard_type type = runtimeType(tensor.elementType)) {
-        own.push_back({"", type, static_cast<int64_t>(tensor.shape.size()),
-                       tensor.shape.data(), tensor.offset});
-      }
-    }
+  auto description = impl.jit->lookup(STEELYARD_EXECUTABLE_SYMBOL);
+  if (!description) {
+    return "error: " + llvm::toString(description.takeError());
   }
-  for (size_t index = 0; index < impl.code.functions.size(); ++index) {
-    const FunctionSpec &spec = impl.code.functions[index];
-    auto entry = impl.jit->lookup("steelyard_entry_" + spec.name);
-    if (!entry) {
-      return "error: " + llvm::toString(entry.takeError());
-    }
-    steelyard_function function = {};
-    function.name = spec.name.c_str();
-    function.entry = entry->toPtr<steelyard_entry>();
-    function.arena_bytes = spec.arenaSize;
-    function.argument_count = static_cast<int64_t>(arguments[index].size());
-    function.arguments = arguments[index].data();
-    function.result_count = static_cast<int64_t>(results[index].size());
-    function.results = results[index].data();
-    function.arena_tensor_count = static_cast<int64_t>(tensors[index].size());
-    function.arena_tensors = tensors[index].data();
-    functions.push_back(function);
-  }
-  steelyard_executable_desc desc = {};
-  desc.abi_version = STEELYARD_ABI_VERSION;
-  desc.function_count = static_cast<int64_t>(functions.size());
-  desc.functions = functions.data();
   steelyard_error error;
-  impl.runtime = steelyard_executable_create(&desc, &error);
-  return impl.runtime ? std::string() : std::string("error: ") + error.message;
+  impl.runtime = steelyard_executable_create(
+      description->toPtr<const steelyard_executable_desc *>(), &error);
+  if (!impl.runtime) {
+    return std::string("error: ") + error.message;
+  }
+  impl.functions = readDescription(*impl.runtime);
+  return {};
 }
 
 /// What the functions of a stage's module say of themselves.
@@ -499,15 +445,15 @@ public:
         if (failed(functions)) {
           return failure();
         }
-        code.functions = std::move(*functions);
+        described = std::move(*functions);
       }
       if (options.profile && next.name == StringRef("loops") &&
           failed(stage("profile", buildProfilePipeline))) {
         return failure();
       }
-      describeMemory(*module, code.functions);
+      describeMemory(*module, described);
     }
-    auto object = emitObject(*module, options.cpu, options.features);
+    auto object = emitObject(*module, described, options.cpu, options.features);
     if (!object) {
       error = llvm::toString(object.takeError());
       return failure();
@@ -583,6 +529,7 @@ private:
   const CompileOptions &options;
   std::string &error;
   OwningOpRef<ModuleOp> module;
+  std::vector<FunctionSpec> described;
   std::string dumpFolder;
   unsigned number = 0;
 };
@@ -662,4 +609,29 @@ CompileResult steelyard::compile(std::string_view text,
     cache.store(*code);
   }
   return result;
+}
+
+std::string steelyard::compileLibrary(std::string_view text,
+                                      const CompileOptions &options,
+                                      const std::string &path) {
+  std::string errors;
+  std::optional<CompiledCode> code = lower(text, options, errors);
+  return code ? linkLibrary(code->object, path) : errors;
+}
+
+std::string Executable::save(const std::string &path) const {
+  return impl->code.object.empty()
+             ? "it was loaded from a shared library: copy that"
+             : linkLibrary(impl->code.object, path);
+}
+
+CompileResult steelyard::loadLibrary(const std::string &path) {
+  auto impl = std::make_unique<Executable::Impl>();
+  steelyard_error error;
+  impl->runtime = steelyard_executable_load(path.c_str(), &error);
+  if (!impl->runtime) {
+    return {nullptr, error.message};
+  }
+  impl->functions = readDescription(*impl->runtime);
+  return {std::make_shared<Executable>(std::move(impl)), {}};
 }

@@ -16,6 +16,7 @@ using namespace steelyard::runtime;
 
 struct steelyard_executable {
   std::vector<steelyard_function> functions;
+  std::string target, processor, features;
   void (*release)(void *owner) = nullptr;
   void *owner = nullptr;
 
@@ -24,6 +25,7 @@ struct steelyard_executable {
   std::deque<std::vector<int64_t>> shapes;
   std::deque<std::vector<steelyard_value>> values;
   std::deque<std::vector<steelyard_arena_tensor>> arenaTensors;
+  std::deque<std::vector<steelyard_site>> sites;
   std::deque<std::unique_ptr<unsigned char[]>> initials;
 
   const char *keep(const char *text) {
@@ -108,13 +110,18 @@ static Status copyValues(steelyard_executable &executable,
       return invalidArgument(what +
                              " is recipe state without an initial value");
     }
+    if (value.user_type != STEELYARD_INVALID_TYPE &&
+        steelyard_type_bytes(value.user_type) == 0) {
+      return invalidArgument(what + " has no valid user's type");
+    }
     value.name = executable.keep(value.name);
+    value.form = executable.keep(value.form);
     value.shape = executable.keep(value.shape, value.rank);
     if (isResult) {
       value.initial = nullptr;
       continue;
     }
-    value.alias = -1;
+    value.alias = value.state_of = -1;
     if (value.initial) {
       auto bytes = static_cast<size_t>(steelyard_value_bytes(&value));
       auto &copy = executable.initials.emplace_back(
@@ -154,6 +161,22 @@ static Status copyArenaTensors(steelyard_executable &executable,
   return Status();
 }
 
+static Status copySites(steelyard_executable &executable,
+                        steelyard_function &function, const std::string &name) {
+  int64_t count = function.site_count;
+  if (count < 0 || (count > 0 && !function.sites)) {
+    return invalidArgument(name + " has a list of no sites");
+  }
+  auto &copies =
+      executable.sites.emplace_back(function.sites, function.sites + count);
+  for (steelyard_site &site : copies) {
+    site = {executable.keep(site.kind), executable.keep(site.buffers),
+            executable.keep(site.location)};
+  }
+  function.sites = copies.data();
+  return Status();
+}
+
 static bool sameTensor(const steelyard_value &a, const steelyard_value &b) {
   return a.type == b.type && a.rank == b.rank &&
          std::equal(a.shape, a.shape + a.rank, b.shape);
@@ -181,11 +204,23 @@ static Status copyFunction(steelyard_executable &executable,
   if (status.ok()) {
     status = copyArenaTensors(executable, function, name);
   }
+  if (status.ok()) {
+    status = copySites(executable, function, name);
+  }
   if (!status.ok()) {
     return status;
   }
   for (size_t i = 0; i < results->size(); ++i) {
     const steelyard_value &result = (*results)[i];
+    if (result.state_of < -1 || result.state_of >= function.argument_count ||
+        (result.state_of >= 0 &&
+         !sameTensor(result,
+                     (*arguments)[static_cast<size_t>(result.state_of)]))) {
+      return invalidArgument(
+          format("result %zu of %s is the next value of argument %lld, which "
+                 "is none of its type and shape",
+                 i, name.c_str(), static_cast<long long>(result.state_of)));
+    }
     if (result.alias == -1) {
       continue;
     }
@@ -205,6 +240,23 @@ static Status copyFunction(steelyard_executable &executable,
   return Status();
 }
 
+static Status checkProcessor(const steelyard_executable &executable) {
+  std::string missing;
+  for (const std::string &feature : split(executable.features, ',')) {
+    if (steelyard_processor_supports(feature.c_str()) != 1) {
+      missing += (missing.empty() ? "" : ", ") + feature;
+    }
+  }
+  if (missing.empty()) {
+    return Status();
+  }
+  return failedPrecondition(
+      format("it was compiled for the processor '%s'; this one lacks %s: "
+             "compile it with --cpu of a processor that has no more than this "
+             "one",
+             executable.processor.c_str(), missing.c_str()));
+}
+
 static Status createExecutable(const steelyard_executable_desc *desc,
                                steelyard_executable &executable) {
   if (!desc) {
@@ -215,6 +267,17 @@ static Status createExecutable(const steelyard_executable_desc *desc,
         format("an executable of ABI version %u.%u, the runtime has %u.%u",
                desc->abi_version >> 16, desc->abi_version & 0xffff,
                STEELYARD_ABI_VERSION >> 16, STEELYARD_ABI_VERSION & 0xffff));
+  }
+  executable.target = desc->target ? desc->target : "cpu";
+  executable.processor = desc->processor ? desc->processor : "";
+  executable.features = desc->features ? desc->features : "";
+  if (executable.target != "cpu") {
+    return unimplemented("an executable for '" + executable.target +
+                         "'; this runtime runs those for 'cpu'");
+  }
+  Status able = checkProcessor(executable);
+  if (!able.ok()) {
+    return able;
   }
   if (desc->function_count < 0 ||
       (desc->function_count > 0 && !desc->functions)) {
@@ -242,6 +305,19 @@ steelyard_executable_create(const steelyard_executable_desc *desc,
     return nullptr;
   }
   return executable.release();
+}
+
+const char *
+steelyard_executable_target(const steelyard_executable *executable) {
+  return executable->target.c_str();
+}
+const char *
+steelyard_executable_processor(const steelyard_executable *executable) {
+  return executable->processor.c_str();
+}
+const char *
+steelyard_executable_features(const steelyard_executable *executable) {
+  return executable->features.c_str();
 }
 
 void steelyard_executable_destroy(steelyard_executable *executable) {

@@ -39,4 +39,17 @@ std::string steelyard::runtime::format(const char *pattern, ...) {
   return text;
 }
 
+std::vector<std::string> steelyard::runtime::split(const std::string &text,
+                                                   char separator) {
+  std::vector<std::string> parts;
+  for (size_t begin = 0; begin < text.size();) {
+    size_t end = std::min(text.find(separator, begin), text.size());
+    if (end > begin) {
+      parts.push_back(text.substr(begin, end - begin));
+    }
+    begin = end + 1;
+  }
+  return parts;
+}
+
 uint32_t steelyard_abi_version(void) { return STEELYARD_ABI_VERSION; }

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace steelyard::runtime {
 
@@ -60,6 +61,9 @@ int32_t report(const Status &status, steelyard_error *error);
 /// printf into a string.
 __attribute__((format(printf, 1, 2))) std::string format(const char *pattern,
                                                          ...);
+
+/// The parts between separators that are not empty.
+std::vector<std::string> split(const std::string &text, char separator);
 
 /// a * b, a + b for sizes >= 0; false on overflow.
 inline bool multiply(int64_t a, int64_t b, int64_t &product) {

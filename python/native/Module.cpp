@@ -252,12 +252,43 @@ NB_MODULE(_native, m) {
                      return nb::bytes(executable.objectCode().data(),
                                       executable.objectCode().size());
                    })
+      .def("save",
+           [](const Executable &executable, const std::string &path) {
+             std::string error;
+             {
+               nb::gil_scoped_release released;
+               error = executable.save(path);
+             }
+             if (!error.empty()) {
+               throw std::runtime_error(error);
+             }
+           })
       .def("run", &run, nb::arg("function"), nb::arg("context"),
            nb::arg("arguments"), nb::arg("results"));
   m.def("compile", &compileModule, nb::arg("module"), nb::arg("scheme") = "",
         nb::arg("dump_directory") = "", nb::arg("cpu") = "",
         nb::arg("name") = "module", nb::arg("on_diagnostic") = nb::none(),
         nb::arg("profile") = false);
+  m.def(
+      "compile_library",
+      [](nb::bytes module, const std::string &scheme, const std::string &cpu,
+         const std::string &name, const std::string &path) {
+        CompileOptions options;
+        options.scheme = scheme;
+        options.cpu = cpu;
+        options.name = name;
+        std::string error;
+        {
+          nb::gil_scoped_release released;
+          error = compileLibrary(
+              std::string_view(module.c_str(), module.size()), options, path);
+        }
+        if (!error.empty()) {
+          throw std::runtime_error(error);
+        }
+      },
+      nb::arg("module"), nb::arg("scheme"), nb::arg("cpu"), nb::arg("name"),
+      nb::arg("path"));
   m.def("recipes", [] {
     nb::dict all;
     for (const RecipeSpec &recipe : recipes()) {

@@ -36,6 +36,10 @@ class CompiledModule:
     def recipe_state(self, values: Mapping[str, Any]) -> None:
         self._recipe_state.replace(values)
 
+    def save(self, path: str | os.PathLike[str], cpu: str = "") -> None:
+        """As ``steelyard.jit``'s: writes all public functions of the module as a shared library."""
+        self._compiled.save(path, cpu)
+
     @property
     def observed(self) -> dict[str, NDArray[Any]]:
         """As ``steelyard.jit``'s: what the taps of the last call saw, by name."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
+import os
 import threading
 import warnings
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -21,9 +22,10 @@ from numpy.typing import NDArray
 from steelyard._errors import CompileError, SteelyardError
 from steelyard._explain import Remark
 from steelyard._locations import with_source_line
-from steelyard._runtime import DTYPES, ELEMENT_TYPES, Function, compile_module
+from steelyard._runtime import Function, compile_library, compile_module
 from steelyard._schemes import Scalify, Scheme
 from steelyard._state import NegativeRoot, RecipeState, ScaledArray, pack
+from steelyard._types import DTYPES, ELEMENT_TYPES
 
 _PYTHON_NUMBERS = frozenset((bool, int, float, complex))
 
@@ -159,6 +161,17 @@ class _Compiled:
         executable = compile_module(module, self._scheme.pipeline() if self._scheme else "", None, name, profile=True)
         return Function(executable, [f.name for f in executable.functions].index(function))
 
+    def save(self, path: str | os.PathLike[str], cpu: str) -> None:
+        """Writes the module's code as a shared library."""
+        if not cpu:
+            try:
+                self.function.executable.save(os.fspath(path))
+            except RuntimeError as error:
+                raise CompileError(str(error)) from None
+            return
+        module, _, name = self._source
+        compile_library(module, self._scheme.pipeline() if self._scheme else "", cpu, name, os.fspath(path))
+
     def _build(self, scheme: Scheme | None) -> None:
         module, function, name = self._source
         self._scheme = scheme
@@ -254,6 +267,29 @@ class CompiledFunction:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         compiled, leaves = self._get(args, kwargs)
         return compiled(leaves, self._recipe_state)
+
+    def save(self, path: str | os.PathLike[str], *args: Any, cpu: str = "", **kwargs: Any) -> None:
+        """Compiles ahead of time, for arguments of these shapes, types and static values, into a shared library.
+
+        ``steelyard.load``, ``steelyard-run`` and C programs (``steelyard_executable_load``) run it, where there is no
+        compiler and no JAX; its function is ``main``, pytrees are flat there. For the same ``cpu`` it gives the same bits
+        as a call here.
+
+        Parameters
+        ----------
+        path : path to write
+        *args, **kwargs
+            As for a call; what is in the arrays doesn't matter.
+        cpu : str
+            The processor, in LLVM's names ("x86-64-v3"); this one unless given.
+
+        Raises
+        ------
+        CompileError
+            Also where there is no C compiler to link with ($CC, cc, gcc or clang), or the file can't be written.
+        """
+        compiled, _ = self._get(args, kwargs)
+        compiled.save(path, cpu)
 
     @property
     def recipe_state(self) -> dict[str, NDArray[Any]]:

@@ -12,34 +12,12 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
 from steelyard import _native  # type: ignore[attr-defined]
 from steelyard._errors import CompileError, RunError
-
-DTYPES: dict[str, np.dtype[Any]] = {
-    "i1": np.dtype(np.bool_),
-    **{f"i{bits}": np.dtype(f"int{bits}") for bits in (8, 16, 32, 64)},
-    **{f"ui{bits}": np.dtype(f"uint{bits}") for bits in (8, 16, 32, 64)},
-    "f16": np.dtype(np.float16),
-    "f32": np.dtype(np.float32),
-    "f64": np.dtype(np.float64),
-    "bf16": np.dtype(ml_dtypes.bfloat16),
-    "f8E4M3FN": np.dtype(ml_dtypes.float8_e4m3fn),
-    "f8E5M2": np.dtype(ml_dtypes.float8_e5m2),
-    "f8E4M3": np.dtype(ml_dtypes.float8_e4m3),
-    "f8E3M4": np.dtype(ml_dtypes.float8_e3m4),
-    "f8E4M3FNUZ": np.dtype(ml_dtypes.float8_e4m3fnuz),
-    "f8E5M2FNUZ": np.dtype(ml_dtypes.float8_e5m2fnuz),
-    "f8E4M3B11FNUZ": np.dtype(ml_dtypes.float8_e4m3b11fnuz),
-    "f8E8M0FNU": np.dtype(ml_dtypes.float8_e8m0fnu),
-    "f6E2M3FN": np.dtype(ml_dtypes.float6_e2m3fn),
-    "f6E3M2FN": np.dtype(ml_dtypes.float6_e3m2fn),
-    "f4E2M1FN": np.dtype(ml_dtypes.float4_e2m1fn),
-}
-ELEMENT_TYPES = {dtype: name for name, dtype in DTYPES.items()}
+from steelyard._types import DTYPES, empty
 
 # Of each recipe the options: (default, least, greatest).
 RECIPES: dict[str, dict[str, tuple[int, int, int]]] = _native.recipes()
@@ -107,18 +85,12 @@ def compile_module(
         raise CompileError(str(error)) from None
 
 
-# Where XLA takes an array over without a copy; numpy aligns to 16 bytes.
-_ALIGNMENT = 64
-_ALIGNED_FROM = 1 << 16
-
-
-def _empty(shape: tuple[int, ...], dtype: np.dtype[Any], size: int) -> NDArray[Any]:
-    """An array of ``size`` bytes, aligned where a copy of it would cost more than that."""
-    if size < _ALIGNED_FROM:
-        return np.empty(shape, dtype)
-    memory = np.empty(size + _ALIGNMENT, np.uint8)
-    start = -memory.__array_interface__["data"][0] % _ALIGNMENT
-    return memory[start : start + size].view(dtype).reshape(shape)
+def compile_library(module: str | bytes, scheme: str, cpu: str, name: str, path: str) -> None:
+    """Compiles ahead of time for a processor in LLVM's names, this one where it is empty; raises CompileError."""
+    try:
+        _native.compile_library(module.encode() if isinstance(module, str) else module, scheme, cpu, name, path)
+    except RuntimeError as error:
+        raise CompileError(str(error)) from None
 
 
 class Function:
@@ -138,12 +110,12 @@ class Function:
         self.results: list[Any] = spec.results
         self._index = index
         self._takes = [(DTYPES[argument.element_type], tuple(argument.shape)) for argument in self.arguments]
-        self._gives = [(tuple(r.shape), DTYPES[r.element_type], r.byte_size) for r in self.results]
+        self._gives = [(tuple(r.shape), DTYPES[r.element_type]) for r in self.results]
 
     def site_seconds(self, arrays: list[NDArray[Any]], calls: int) -> tuple[list[Any], NDArray[np.float64], float]:
         """Of code compiled for profiling: its sites, seconds a call at each, and seconds a call in all."""
         self(arrays)  # checks them, and starts threads and BLAS
-        results = [_empty(shape, dtype, size) for shape, dtype, size in self._gives]
+        results = [empty(shape, dtype) for shape, dtype in self._gives]
         taken = _native.Context()
         self.executable.run(self._index, taken, arrays, results)  # fills the arena's pages
         sites = self.executable.functions[self._index].sites
@@ -168,7 +140,7 @@ class Function:
                 )
             if not array.flags.c_contiguous:
                 raise RunError(f"argument {index} of {self.name} is not contiguous")
-        results = [_empty(shape, dtype, size) for shape, dtype, size in self._gives]
+        results = [empty(shape, dtype) for shape, dtype in self._gives]
         with context() as taken:
             try:
                 self.executable.run(self._index, taken, arrays, results)

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import functools
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -13,8 +12,10 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from steelyard._errors import SteelyardError
-from steelyard._runtime import DTYPES, ELEMENT_TYPES, Function, compile_module
+from steelyard._types import DTYPES
 
+# The exponent of what is zero, as every exponent starts.
+LEAST_EXPONENT = -(2**20)
 # Where -scalify normalises data to.
 _MAGNITUDES = {"f16": 10}
 
@@ -116,45 +117,9 @@ class RecipeState:
             self.values = copies
 
 
-def _tensor(shape: tuple[int, ...], element: str) -> str:
-    return "tensor<" + "".join(f"{size}x" for size in shape) + element + ">"
-
-
-def _wide(user: str) -> str:
+def _wide(dtype: np.dtype[Any]) -> type[np.floating[Any]]:
     """What values of the user's type are computed with between the two forms."""
-    return "f64" if user == "f64" else "f32"
-
-
-@functools.lru_cache(maxsize=1024)
-def _packer(shape: tuple[int, ...], user: str, storage: str, form: str) -> Function:
-    root = "%v = stablehlo.sqrt %w" if form == "root" else "%v = stablehlo.convert %w"
-    source, wide, narrow = _tensor(shape, user), _tensor(shape, _wide(user)), _tensor(shape, storage)
-    single = _tensor(shape, "f32")
-    text = f"""func.func @main(%x: {source}) -> ({narrow}, tensor<i32>) {{
-      %w = stablehlo.convert %x : ({source}) -> {wide}
-      %zero = scaled.constant_exponent 0 : tensor<i32>
-      {root} : {wide}
-      %n, %e = scaled.normalize %v, %zero to {_MAGNITUDES.get(storage, 0)} : {wide}
-      %s = stablehlo.convert %n : ({wide}) -> {single}
-      %d = scaled.cast %s : {single} -> {narrow}
-      return %d, %e : {narrow}, tensor<i32>
-    }}"""
-    return Function(compile_module(text, is_internal=True), 0)
-
-
-@functools.lru_cache(maxsize=1024)
-def _unpacker(shape: tuple[int, ...], user: str, storage: str, form: str) -> Function:
-    factor = "%r" if form == "root" else "%one"
-    source, wide, result = _tensor(shape, storage), _tensor(shape, _wide(user)), _tensor(shape, user)
-    text = f"""func.func @main(%d: {source}, %e: tensor<i32>) -> {result} {{
-      %w = stablehlo.convert %d : ({source}) -> {wide}
-      %r = scaled.rescale %w, %e : {wide}, tensor<i32>
-      %one = stablehlo.constant dense<1.0> : {wide}
-      %p = stablehlo.multiply %r, {factor} : {wide}
-      %u = stablehlo.convert %p : ({wide}) -> {result}
-      return %u : {result}
-    }}"""
-    return Function(compile_module(text, is_internal=True), 0)
+    return np.float64 if dtype == np.float64 else np.float32
 
 
 def pack(array: NDArray[Any], storage: str, form: str = "") -> ScaledArray:
@@ -168,11 +133,24 @@ def pack(array: NDArray[Any], storage: str, form: str = "") -> ScaledArray:
             "negative otherwise; Scalify(second_moments='value') keeps it as it is"
         )
     array = np.ascontiguousarray(array).reshape(array.shape)
-    data, exponent = _packer(array.shape, ELEMENT_TYPES[array.dtype], storage, form)([array])
-    return ScaledArray(data, exponent, array.dtype, form)
+    wide = _wide(array.dtype)
+    with np.errstate(all="ignore"):
+        value = array.astype(wide)
+        if form == "root":
+            value = np.sqrt(value)
+        amax = np.max(np.abs(value), initial=0, where=np.isfinite(value))
+        exponent = LEAST_EXPONENT
+        if amax > 0:
+            exponent = int(np.frexp(amax)[1]) - 1 - _MAGNITUDES.get(storage, 0)
+            value = np.ldexp(value, -exponent)
+        data = np.asarray(value, np.float32).astype(DTYPES[storage])
+    return ScaledArray(data, np.asarray(exponent, np.int32), array.dtype, form)
 
 
 def unpack(scaled: ScaledArray) -> NDArray[Any]:
     """The value in the user's type."""
-    user, storage = ELEMENT_TYPES[scaled.dtype], ELEMENT_TYPES[scaled.data.dtype]
-    return _unpacker(scaled.shape, user, storage, scaled.form)([scaled.data, scaled._exponent])[0]
+    with np.errstate(all="ignore"):
+        value = np.ldexp(scaled.data.astype(_wide(scaled.dtype)), scaled._exponent)
+        if scaled.form == "root":
+            value = value * value
+        return np.asarray(value.astype(scaled.dtype))

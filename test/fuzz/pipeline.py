@@ -9,8 +9,8 @@ import re
 from typing import Any
 
 import numpy as np
-from steelyard._runtime import DTYPES
 from steelyard._schemes import Recipe, Scalify
+from steelyard._types import DTYPES
 
 from fuzz.cases import Find, Outcome, find_of
 from fuzz.generate import Generator

@@ -13,7 +13,7 @@ import subprocess
 
 import ml_dtypes  # noqa: F401  NumPy knows its types by name
 import numpy as np
-from steelyard._runtime import DTYPES
+from steelyard._types import DTYPES
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("STEELYARD_BUILD", REPOSITORY / "build"))

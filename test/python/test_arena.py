@@ -15,7 +15,8 @@ import numpy as np
 import steelyard
 from numpy.typing import NDArray
 from steelyard import _native
-from steelyard._runtime import DTYPES, _set_blas
+from steelyard._runtime import _set_blas
+from steelyard._types import DTYPES
 
 RANDOM = np.random.default_rng(0)
 # Of FP16's precision: the cast to FP8 is the only one that rounds.

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
-ABI_VERSION = 1 << 16
+ABI_VERSION = 2 << 16
 
 # steelyard.h's element types and their ml_dtypes.
 FORMATS = {
@@ -54,6 +54,10 @@ class Function(ctypes.Structure):
         ("results", ctypes.c_void_p),
         ("arena_tensor_count", ctypes.c_int64),
         ("arena_tensors", ctypes.c_void_p),
+        ("site_count", ctypes.c_int64),
+        ("sites", ctypes.c_void_p),
+        ("has_checks", ctypes.c_int32),
+        ("reserved", ctypes.c_int32),
     ]
 
 
@@ -63,6 +67,9 @@ class Description(ctypes.Structure):
         ("reserved", ctypes.c_uint32),
         ("function_count", ctypes.c_int64),
         ("functions", ctypes.POINTER(Function)),
+        ("target", ctypes.c_char_p),
+        ("processor", ctypes.c_char_p),
+        ("features", ctypes.c_char_p),
         ("release", ctypes.c_void_p),
         ("owner", ctypes.c_void_p),
     ]

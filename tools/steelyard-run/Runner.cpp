@@ -152,17 +152,11 @@ int runFunction(const Executable &executable, size_t index,
   return 0;
 }
 
-int runModule(StringRef text, const RunOptions &options) {
-  CompileResult compiled =
-      compile(std::string_view(text.data(), text.size()), options.compile);
-  if (!compiled.executable) {
-    errs() << compiled.error << "\n";
-    return 1;
-  }
-  const std::vector<FunctionSpec> &functions = compiled.executable->functions();
+int runExecutable(const Executable &executable, const RunOptions &options) {
+  const std::vector<FunctionSpec> &functions = executable.functions();
   SmallVector<size_t> chosen;
   if (!options.entry.empty()) {
-    std::optional<size_t> index = compiled.executable->find(options.entry);
+    std::optional<size_t> index = executable.find(options.entry);
     if (!index) {
       return fail("there is no public function @" + options.entry);
     }
@@ -186,13 +180,29 @@ int runModule(StringRef text, const RunOptions &options) {
   }
   int status = 0;
   for (size_t index : chosen) {
-    status |= runFunction(*compiled.executable, index, context, options);
+    status |= runFunction(executable, index, context, options);
   }
   steelyard_context_destroy(context);
   return status;
 }
 
+int runModule(StringRef text, const RunOptions &options) {
+  CompileResult compiled =
+      compile(std::string_view(text.data(), text.size()), options.compile);
+  if (!compiled.executable) {
+    errs() << compiled.error << "\n";
+    return 1;
+  }
+  return runExecutable(*compiled.executable, options);
+}
+
 } // namespace
+
+int steelyard::runLibrary(const std::string &path, const RunOptions &options) {
+  CompileResult loaded = loadLibrary(path);
+  return loaded.executable ? runExecutable(*loaded.executable, options)
+                           : fail(loaded.error);
+}
 
 int steelyard::runModules(const std::string &text, const RunOptions &options) {
   if (StringRef(text).starts_with("ML\xefR")) { // bytecode is one module

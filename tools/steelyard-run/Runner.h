@@ -26,6 +26,9 @@ struct RunOptions {
 /// every check held, 1 otherwise.
 int runModules(const std::string &text, const RunOptions &options);
 
+/// The same for what steelyard-compile wrote.
+int runLibrary(const std::string &path, const RunOptions &options);
+
 } // namespace steelyard
 
 #endif // STEELYARD_TOOLS_STEELYARD_RUN_RUNNER_H

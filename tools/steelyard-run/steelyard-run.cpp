@@ -2,6 +2,7 @@
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "llvm/BinaryFormat/Magic.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -16,7 +17,8 @@ int main(int argc, char **argv) {
   cl::OptionCategory category("steelyard-run");
   cl::opt<std::string> input(
       cl::Positional, cl::Required,
-      cl::desc("MODULE, text or bytecode (- for standard input)"),
+      cl::desc("MODULE: text or bytecode (- for standard input), or what "
+               "steelyard-compile wrote"),
       cl::cat(category));
   cl::opt<std::string> entry(
       "entry", cl::desc("Function to run; else all that take no arguments"),
@@ -72,6 +74,14 @@ int main(int argc, char **argv) {
       !error.empty()) {
     errs() << "steelyard-run: " << error << "\n";
     return 1;
+  }
+  if (identify_magic((*file)->getBuffer()) == file_magic::elf_shared_object) {
+    if (!scheme.empty() || !dump.empty()) {
+      errs() << "steelyard-run: " << input
+             << " is compiled: --scheme and --dump come too late\n";
+      return 1;
+    }
+    return steelyard::runLibrary(input, options);
   }
   return steelyard::runModules((*file)->getBuffer().str(), options);
 }

@@ -144,8 +144,11 @@ public:
                   const void *const *arguments, void *const *results) const;
 
   /// The object file that was loaded (ELF), for tools that look at the machine
-  /// code.
+  /// code; empty if it was loaded from a shared library.
   std::string_view objectCode() const;
+
+  /// Writes it as a shared library, as `compileLibrary` does.
+  std::string save(const std::string &path) const;
 
   struct Impl;
   explicit Executable(std::unique_ptr<Impl> impl);
@@ -182,6 +185,17 @@ std::string readCacheEnvironment(CompileOptions &options);
 
 /// Compiles a module given as MLIR text or bytecode. Thread-safe.
 CompileResult compile(std::string_view module, const CompileOptions &options);
+
+/// Compiles a module ahead of time into the shared library `path`, which
+/// `loadLibrary`, `steelyard_executable_load` and Python's `steelyard.load` run
+/// where there is no compiler. Returns an empty string, or every error, one a
+/// line. Needs a C compiler on PATH, as a linker ($CC, else cc, gcc or clang).
+std::string compileLibrary(std::string_view module,
+                           const CompileOptions &options,
+                           const std::string &path);
+
+/// An executable from such a library.
+CompileResult loadLibrary(const std::string &path);
 
 } // namespace steelyard
 

@@ -14,6 +14,8 @@
 //                          One call at a time; any number of contexts.
 //
 //   steelyard_error error;
+//   steelyard_executable *executable =
+//       steelyard_executable_load("step.so", &error);
 //   steelyard_context *context = steelyard_context_create(NULL, &error);
 //   const void *arguments[] = {x, w};
 //   void *results[] = {y};
@@ -64,7 +66,7 @@ extern "C" {
 
 /* Major << 16 | minor. A larger minor only adds functions; a description made
    for another major is refused. */
-#define STEELYARD_ABI_VERSION ((uint32_t)(1u << 16 | 1u))
+#define STEELYARD_ABI_VERSION ((uint32_t)(2u << 16))
 
 /* The version of the library that is loaded. */
 STEELYARD_API uint32_t steelyard_abi_version(void);
@@ -265,7 +267,24 @@ typedef struct steelyard_value {
   /* Argument: what it is before the first call, in the layout of a buffer; or
      null. Always given for recipe state. */
   const void *initial;
+  /* Result: the argument that it is in the next call (donated state, whether or
+     not `alias` lets it use its buffer), or -1. */
+  int64_t state_of;
+  /* Where the user's type differs from what lies in memory (state that is kept
+     scaled): the user's; else STEELYARD_INVALID_TYPE. */
+  steelyard_type user_type;
+  /* How state relates to the user's value: "" is it, "root" is its square root.
+     Never null once in an executable. */
+  const char *form;
 } steelyard_value;
+
+/* A kernel, contraction or copy of code compiled for profiling: what
+   `steelyard_mark` names by its index. */
+typedef struct steelyard_site {
+  const char *kind;     /* "gemm", "elementwise", "reduce addf", "copy", ... */
+  const char *buffers;  /* what it reads and writes: "8x16xf32, 16xf16" */
+  const char *location; /* "file:line:column", JAX's name stack included */
+} steelyard_site;
 
 /* A tensor in the arena, for tests and debuggers. */
 typedef struct steelyard_arena_tensor {
@@ -293,6 +312,10 @@ typedef struct steelyard_function {
   const steelyard_value *results;
   int64_t arena_tensor_count; /* may be 0 where there are tensors */
   const steelyard_arena_tensor *arena_tensors;
+  int64_t site_count; /* 0 unless compiled for profiling */
+  const steelyard_site *sites;
+  int32_t has_checks; /* 1: a function of tests, whose checks decide */
+  int32_t reserved;   /* 0 */
 } steelyard_function;
 
 typedef struct steelyard_executable_desc {
@@ -300,6 +323,15 @@ typedef struct steelyard_executable_desc {
   uint32_t reserved;    /* 0 */
   int64_t function_count;
   const steelyard_function *functions;
+  /* What the code runs on: "cpu". Null is "cpu". */
+  const char *target;
+  /* The processor it was compiled for, in LLVM's names: "x86-64-v3". Null or
+     "": not said. */
+  const char *processor;
+  /* What the processor must have, in the names of
+     `steelyard_processor_supports`, separated by commas; null or "": nothing.
+     Creation fails with STEELYARD_FAILED_PRECONDITION where it lacks one. */
+  const char *features;
   /* Called once, with `owner`, when the executable is destroyed: lets go of
      the code. May be null. Not called when creation fails. */
   void (*release)(void *owner);
@@ -311,6 +343,30 @@ typedef struct steelyard_executable_desc {
 STEELYARD_API steelyard_executable *
 steelyard_executable_create(const steelyard_executable_desc *desc,
                             steelyard_error *error);
+
+/* The executable in the shared library at `path`, as steelyard-compile writes
+   it: opened with local symbols, closed when the executable is destroyed. It
+   may be loaded any number of times. STEELYARD_NOT_FOUND when there is no
+   such file, STEELYARD_INVALID_ARGUMENT when it is not a whole shared library
+   or holds no executable. */
+STEELYARD_API steelyard_executable *
+steelyard_executable_load(const char *path, steelyard_error *error);
+
+/* The name under which such a library exports its
+   `const steelyard_executable_desc`. */
+#define STEELYARD_EXECUTABLE_SYMBOL "steelyard_executable_description"
+
+/* 1: this processor has the feature, 0: it does not, -1: no such feature is
+   known. Names are LLVM's: "avx2", "fma", "avx512vl". */
+STEELYARD_API int32_t steelyard_processor_supports(const char *feature);
+
+/* What the description said, never null: its target, processor, features. */
+STEELYARD_API const char *
+steelyard_executable_target(const steelyard_executable *executable);
+STEELYARD_API const char *
+steelyard_executable_processor(const steelyard_executable *executable);
+STEELYARD_API const char *
+steelyard_executable_features(const steelyard_executable *executable);
 
 /* NULL is allowed. No call may be running. */
 STEELYARD_API void

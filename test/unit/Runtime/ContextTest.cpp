@@ -266,8 +266,18 @@ static void testDescriptions() {
   auto create =
       [&](const std::function<void(steelyard_value &, steelyard_value &,
                                    steelyard_function &)> &change) {
-        steelyard_value argument{"a", STEELYARD_F32,        2, shape,  -1,
-                                 -1,  STEELYARD_VALUE_USER, 0, nullptr};
+        steelyard_value argument{"a",
+                                 STEELYARD_F32,
+                                 2,
+                                 shape,
+                                 -1,
+                                 -1,
+                                 STEELYARD_VALUE_USER,
+                                 0,
+                                 nullptr,
+                                 -1,
+                                 STEELYARD_INVALID_TYPE,
+                                 nullptr};
         steelyard_value result = argument;
         steelyard_function function{"f", doNothing, 64, 1,      &argument,
                                     1,   &result,   0,  nullptr};
@@ -282,6 +292,18 @@ static void testDescriptions() {
   using F = steelyard_function;
   EXPECT(create([](V &, V &, F &) {}).empty());
   EXPECT(create([](V &, V &r, F &) { r.alias = 0; }).empty());
+  EXPECT(create([](V &, V &r, F &) { r.state_of = 0; }).empty());
+  EXPECT_CONTAINS(create([](V &, V &r, F &) { r.state_of = 1; }),
+                  "is the next value of argument 1, which is none");
+  EXPECT_CONTAINS(create([](V &, V &r, F &) {
+                    r.state_of = 0;
+                    r.type = STEELYARD_I32;
+                  }),
+                  "is the next value of argument 0, which is none of its type");
+  EXPECT_CONTAINS(create([](V &a, V &, F &) { a.user_type = 9; }),
+                  "no valid user's type");
+  EXPECT_CONTAINS(create([](V &, V &, F &f) { f.site_count = 1; }),
+                  "a list of no sites");
   EXPECT_CONTAINS(create([](V &, V &, F &f) { f.entry = nullptr; }),
                   "no entry");
   EXPECT_CONTAINS(create([](V &a, V &, F &) { a.type = 9; }),
@@ -327,18 +349,43 @@ static void testDescriptions() {
   steelyard_executable_desc desc{0, 0, 0, nullptr};
   EXPECT(!steelyard_executable_create(&desc, &error));
   EXPECT_CONTAINS(error.message, "ABI version 0.0");
+  desc.abi_version = STEELYARD_ABI_VERSION;
+  desc.target = "abacus";
+  EXPECT(!steelyard_executable_create(&desc, &error) &&
+         error.code == STEELYARD_UNIMPLEMENTED);
+  EXPECT_CONTAINS(error.message, "'abacus'; this runtime runs those for 'cpu'");
+  desc.target = "cpu";
+  desc.processor = "made-up";
+  desc.features = "sse9,,beads";
+  EXPECT(!steelyard_executable_create(&desc, &error) &&
+         error.code == STEELYARD_FAILED_PRECONDITION);
+  EXPECT_CONTAINS(error.message,
+                  "the processor 'made-up'; this one lacks sse9, beads");
+  desc.features = nullptr;
+  steelyard_executable *described = steelyard_executable_create(&desc, &error);
+  EXPECT(described &&
+         std::string(steelyard_executable_target(described)) == "cpu" &&
+         std::string(steelyard_executable_processor(described)) == "made-up" &&
+         std::string(steelyard_executable_features(described)).empty());
+  steelyard_executable_destroy(described);
+  EXPECT(steelyard_processor_supports("beads") == -1 &&
+         steelyard_processor_supports(nullptr) == -1);
+  EXPECT(!steelyard_executable_load(nullptr, &error) &&
+         error.code == STEELYARD_INVALID_ARGUMENT);
+  EXPECT(!steelyard_executable_load("none.so", &error) &&
+         error.code == STEELYARD_NOT_FOUND);
   EXPECT(!steelyard_executable_create(nullptr, &error));
 }
 
 static void testBuffers() {
   int64_t shape[1] = {8}, empty[1] = {0};
   steelyard_value arguments[3] = {
-      {"a", STEELYARD_F32, 1, shape, -1, -1, 0, 0, nullptr},
-      {"b", STEELYARD_F32, 1, shape, -1, -1, 0, 0, nullptr},
-      {"none", STEELYARD_F32, 1, empty, -1, -1, 0, 0, nullptr}};
+      {"a", STEELYARD_F32, 1, shape, -1, -1, 0, 0, nullptr, -1, 0, nullptr},
+      {"b", STEELYARD_F32, 1, shape, -1, -1, 0, 0, nullptr, -1, 0, nullptr},
+      {"none", STEELYARD_F32, 1, empty, -1, -1, 0, 0, nullptr, -1, 0, nullptr}};
   steelyard_value results[2] = {
-      {"a'", STEELYARD_F32, 1, shape, 0, -1, 0, 0, nullptr},
-      {"c", STEELYARD_F32, 1, shape, -1, -1, 0, 0, nullptr}};
+      {"a'", STEELYARD_F32, 1, shape, 0, -1, 0, 0, nullptr, -1, 0, nullptr},
+      {"c", STEELYARD_F32, 1, shape, -1, -1, 0, 0, nullptr, -1, 0, nullptr}};
   steelyard_function function{"f", doNothing, 0, 3,      arguments,
                               2,   results,   0, nullptr};
   steelyard_executable_desc desc{STEELYARD_ABI_VERSION, 0, 1, &function};

@@ -94,6 +94,7 @@ int main(void) {
   arguments[0].rank = 1;
   arguments[0].shape = shape;
   arguments[0].scale_of = -1;
+  arguments[0].state_of = -1;
   arguments[1].name = "count";
   arguments[1].type = STEELYARD_I32;
   arguments[1].scale_of = 0; /* the exponent of x, say */
@@ -104,6 +105,7 @@ int main(void) {
   results[0].alias = -1;
   results[1] = arguments[1];
   results[1].alias = 1;
+  results[1].state_of = 1;
   tensor.name = "codes";
   tensor.type = STEELYARD_F8E4M3FN;
   tensor.rank = 1;
@@ -146,6 +148,9 @@ int main(void) {
   EXPECT(function->arguments[0].alias == -1);
   EXPECT(function->arguments[1].alias == 1);
   EXPECT(function->arguments[1].scale_of == 0);
+  EXPECT(function->results[0].state_of == -1);
+  EXPECT(function->results[1].state_of == 1);
+  EXPECT(strcmp(function->arguments[0].form, "") == 0);
   EXPECT(*(const int32_t *)function->arguments[1].initial == 0);
   EXPECT(steelyard_value_bytes(&function->arguments[0]) == 4 * N);
 
