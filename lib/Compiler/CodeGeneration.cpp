@@ -78,17 +78,20 @@ createMachine(StringRef cpu, StringRef features) {
                              triple.str().c_str(), error.c_str());
   }
   auto [processor, all] = processorAndFeatures(cpu, features);
-  TargetOptions options;
-  std::unique_ptr<TargetMachine> machine(target->createTargetMachine(
-      triple, processor, all, options, Reloc::PIC_, std::nullopt,
-      CodeGenOptLevel::Aggressive, /*JIT=*/false));
-  if (!machine->getMCSubtargetInfo()->isCPUStringValid(processor)) {
+  // Before there is a machine, which takes any name and prints that it does.
+  std::unique_ptr<MCSubtargetInfo> known(
+      target->createMCSubtargetInfo(triple, "", ""));
+  if (!known->isCPUStringValid(processor)) {
     return createStringError(inconvertibleErrorCode(),
                              "'%s' is no processor of %s; `llc-22 "
                              "-mtriple=%s -mcpu=help` lists them",
                              processor.c_str(), triple.str().c_str(),
                              triple.str().c_str());
   }
+  TargetOptions options;
+  std::unique_ptr<TargetMachine> machine(target->createTargetMachine(
+      triple, processor, all, options, Reloc::PIC_, std::nullopt,
+      CodeGenOptLevel::Aggressive, /*JIT=*/false));
   return machine;
 }
 

@@ -214,6 +214,49 @@ def test_state_of_a_recipe_is_not_kept_in_a_loop() -> None:
     assert any("'fp8-delayed' keeps one state a step, and this runs in a loop or branch" in r for r in remarks)
 
 
+CHOICE = """
+func.func public @main(%v16: tensor<i32>) -> (tensor<8xf32>, tensor<5xf32>, tensor<f32>, tensor<8x17xf32>) {
+  %v17 = stablehlo.iota dim = 0 : tensor<5xf32>
+  %v18 = stablehlo.constant dense<0xFF800000> : tensor<f32>
+  %v19 = stablehlo.reduce(%v17 init: %v18) applies stablehlo.maximum across dimensions = [0]
+    : (tensor<5xf32>, tensor<f32>) -> tensor<f32>
+  %v20 = stablehlo.broadcast_in_dim %v19, dims = [] : (tensor<f32>) -> tensor<5xf32>
+  %v21 = stablehlo.subtract %v17, %v20 : tensor<5xf32>
+  %v22 = stablehlo.exponential %v21 : tensor<5xf32>
+  %v23 = stablehlo.constant dense<0.0> : tensor<f32>
+  %v24 = stablehlo.reduce(%v22 init: %v23) applies stablehlo.add across dimensions = [0]
+    : (tensor<5xf32>, tensor<f32>) -> tensor<f32>
+  %v25 = stablehlo.broadcast_in_dim %v24, dims = [] : (tensor<f32>) -> tensor<5xf32>
+  %v29 = stablehlo.tan %v25 : tensor<5xf32>
+  %v32 = stablehlo.constant dense<3> : tensor<ui32>
+  %v33 = stablehlo.broadcast_in_dim %v32, dims = [] : (tensor<ui32>) -> tensor<8x1xui32>
+  %v34 = "stablehlo.gather"(%v17, %v33) <{
+    dimension_numbers = #stablehlo.gather<offset_dims = [], collapsed_slice_dims = [0], start_index_map = [0],
+    index_vector_dim = 1>, indices_are_sorted = false, slice_sizes = array<i64: 1>
+  }> : (tensor<5xf32>, tensor<8x1xui32>) -> tensor<8xf32>
+  %v35 = stablehlo.power %v29, %v29 : tensor<5xf32>
+  %v48:1 = "stablehlo.case"(%v16) ({
+  stablehlo.return %v24 : tensor<f32>
+  }, {
+  stablehlo.return %v19 : tensor<f32>
+  }) : (tensor<i32>) -> (tensor<f32>)
+  %v49 = stablehlo.constant dense<100.0> : tensor<17xf32>
+  %v50 = stablehlo.dot_general %v34, %v49, contracting_dims = [] x []
+    : (tensor<8xf32>, tensor<17xf32>) -> tensor<8x17xf32>
+  %v51 = stablehlo.abs %v50 : tensor<8x17xf32>
+  return %v34, %v35, %v48#0, %v51 : tensor<8xf32>, tensor<5xf32>, tensor<f32>, tensor<8x17xf32>
+}
+"""
+
+
+def test_a_branch_gives_what_was_computed_before() -> None:
+    """Its result is one of two older tensors, which live on with it: their memory was given away at the choice."""
+    compiled = steelyard.compile(CHOICE, scheme=steelyard.Scalify(matmul=None))
+    for index, want in ((0, np.exp(-np.arange(5.0)).sum()), (1, 4.0), (7, 4.0)):
+        *_, chosen, _ = compiled(np.int32(index))
+        assert error(chosen, np.float64(want)) < 2**-10
+
+
 def test_integers_and_random_bits_are_exact() -> None:
     def f(key: Any, n: Any) -> Any:
         bits = jax.random.bits(key, (7,))
