@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import sys
 
@@ -39,7 +40,7 @@ def seeds() -> list[str]:
     separator = "\n// =====\n"
     if not kept.exists():
         kept.parent.mkdir(parents=True, exist_ok=True)
-        part = kept.with_suffix(".part")
+        part = kept.with_suffix(f".{os.getpid()}")  # other jobs make it as well
         part.write_text(separator.join(_from_python()))
         part.rename(kept)
     return kept.read_text().split(separator) + _from_lit()

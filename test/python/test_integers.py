@@ -131,3 +131,15 @@ def test_map_and_dimension_size() -> None:
         got, size = steelyard.compile(text, scheme=scheme)(a, b)
         np.testing.assert_allclose(got, np.where(b < 3, a, b), rtol=2**-10)
         assert size == 3
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+def test_outer_product_that_is_broadcast(dtype: str) -> None:
+    """Read three times, computed once: a product without sums must not add to what it finds."""
+    x, y = np.arange(1, 5).astype(dtype), np.arange(2, 5).astype(dtype)
+
+    def outer(x: Any, y: Any) -> Any:
+        return jnp.broadcast_to(lax.dot_general(x, y, (((), ()), ((), ()))), (3, 4, 3))
+
+    with jax.enable_x64(True):
+        np.testing.assert_array_equal(steelyard.jit(outer)(x, y), np.broadcast_to(np.outer(x, y), (3, 4, 3)))

@@ -331,3 +331,23 @@ def test_float64_is_rounded_once() -> None:
         for dtype, want in ((jnp.float8_e4m3fn, 1.125), (jnp.bfloat16, 1.0625)):
             got = steelyard.jit(lambda x, dtype=dtype: x.astype(dtype))(np.array([1.0625 + 2.0**-40]))
             assert float(got[0]) == want
+
+
+REDUCED_OVER_NOTHING = """
+func.func @main(%x: tensor<4x2xf32>) -> tensor<3x4x2xf32> {{
+  %i = stablehlo.constant dense<{initial}> : tensor<f32>
+  %0 = stablehlo.reduce(%x init: %i) applies stablehlo.{operation} across dimensions = []
+    : (tensor<4x2xf32>, tensor<f32>) -> tensor<4x2xf32>
+  %1 = stablehlo.broadcast_in_dim %0, dims = [1, 2] : (tensor<4x2xf32>) -> tensor<3x4x2xf32>
+  return %1 : tensor<3x4x2xf32>
+}}
+"""
+
+
+@pytest.mark.parametrize("scheme", [None, steelyard.Scalify(matmul=None)], ids=["float32", "scalify"])
+@pytest.mark.parametrize("operation, initial", [("add", "0.0"), ("multiply", "1.0"), ("maximum", "0xFF800000")])
+def test_reduction_over_no_dimension(operation: str, initial: str, scheme: Any) -> None:
+    """Each element as it is, however often it is read."""
+    compiled = steelyard.compile(REDUCED_OVER_NOTHING.format(operation=operation, initial=initial), scheme=scheme)
+    x = np.arange(2, 10, dtype="f4").reshape(4, 2)
+    np.testing.assert_array_equal(compiled(x)[0], np.broadcast_to(x, (3, 4, 2)))

@@ -208,9 +208,13 @@ struct DotGeneral : OpConversionPattern<DotGeneralOp> {
     Value zero = arith::ConstantOp::create(rewriter, location,
                                            rewriter.getIntegerAttr(element, 0));
     Value empty = tensor::EmptyOp::create(rewriter, location, shape, element);
-    Value init = linalg::FillOp::create(rewriter, location, ValueRange(zero),
-                                        ValueRange(empty))
-                     .getResult(0);
+    // Products that are not summed don't accumulate: fusion computes them anew
+    // where they are read.
+    Value init =
+        sums ? linalg::FillOp::create(rewriter, location, ValueRange(zero),
+                                      ValueRange(empty))
+                   .getResult(0)
+             : empty;
     bool lhsUnsigned = getElementTypeOrSelf(op.getLhs()).isUnsignedInteger();
     bool rhsUnsigned = getElementTypeOrSelf(op.getRhs()).isUnsignedInteger();
     auto generic = linalg::GenericOp::create(
@@ -222,9 +226,10 @@ struct DotGeneral : OpConversionPattern<DotGeneralOp> {
           Value r =
               convertScalar(b, loc, elements[1], element, rhsUnsigned, false);
           Value product = arith::MulIOp::create(b, loc, l, r);
-          linalg::YieldOp::create(
-              b, loc,
-              arith::AddIOp::create(b, loc, elements[2], product).getResult());
+          if (sums) {
+            product = arith::AddIOp::create(b, loc, elements[2], product);
+          }
+          linalg::YieldOp::create(b, loc, product);
         });
     finish(op, generic.getResult(0), result, rewriter);
     return success();

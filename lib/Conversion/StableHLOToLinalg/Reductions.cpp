@@ -20,6 +20,23 @@ struct Reduce : OpConversionPattern<ReduceOp> {
   matchAndRewrite(ReduceOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
     Location location = op.getLoc();
+    // Over no dimension each element is its own sum: how often an initial value
+    // joins in is open. A generic without reductions would be taken for an
+    // elementwise one, computed anew where it is read, and accumulate.
+    if (op.getDimensions().empty()) {
+      rewriter.replaceOp(
+          op, llvm::map_to_vector(
+                  llvm::zip_equal(op.getInputs(), op.getResultTypes()),
+                  [&](auto pair) -> Value {
+                    auto [value, type] = pair;
+                    return value.getType() == type
+                               ? rewriter.getRemappedValue(value)
+                               : ConvertOp::create(rewriter, location, type,
+                                                   value)
+                                     .getResult();
+                  }));
+      return success();
+    }
     auto input = cast<RankedTensorType>(op.getInputs()[0].getType());
     Reducer reducer(rewriter, *getTypeConverter(), op.getBody());
     ArrayRef<int64_t> shape =
