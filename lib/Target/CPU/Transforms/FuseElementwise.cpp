@@ -54,6 +54,12 @@ struct FuseElementwise
         producer->getBlock() != consumer->getBlock()) {
       return false;
     }
+    // What a producer adds to is added to anew where it is computed anew.
+    if (llvm::any_of(producer.getDpsInitsMutable(), [&](OpOperand &init) {
+          return producer.payloadUsesValueFromOperand(&init);
+        })) {
+      return false;
+    }
     unsigned cost = costOf(producer);
     // A value that is broadcast would be computed for each copy.
     if (iterationsOf(consumer) > iterationsOf(producer)) {

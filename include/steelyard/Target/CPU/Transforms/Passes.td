@@ -14,7 +14,8 @@ def CPUFuseElementwise : Pass<"cpu-fuse-elementwise", "::mlir::func::FuncOp"> {
     that consumes it, when it is the only consumer or when computing it again
     costs less than storing it. A value whose amax is found before it is rounded has two
     consumers: what takes a few operations, as moving to another exponent and rounding does, is computed in both loops,
-    the rest is stored as float32 in between.
+    the rest is stored as float32 in between. What reads its own output is never merged: computed again, it would add
+    again.
 
     Numerics: bit for bit.
   }];
