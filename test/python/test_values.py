@@ -280,6 +280,30 @@ def test_a_counter_of_state_stays_float32() -> None:
     np.testing.assert_allclose(np.asarray(product), 0.9995**40, rtol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "same",
+    [
+        lambda x: jnp.max(x, axis=1, keepdims=True),
+        lambda x: jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, 2), (1, 1), "SAME"),
+        lambda x: jnp.abs(x).T.T,
+        lambda x: jnp.maximum(x, 0.0)[:, ::-1],
+        lambda x: jnp.where(x > 0, x, 0.0)[:, ::-1],
+    ],
+    ids=["reduce", "window", "abs", "maximum", "select"],
+)
+@pytest.mark.parametrize("storage", ["float16", "bfloat16"])
+def test_elements_of_a_repeated_scalar_stay_float32(same: Any, storage: str) -> None:
+    """What is chosen of a broadcast scalar is it, to the last bit: rounded to storage it would differ."""
+    scheme = steelyard.Scalify(matmul=None, storage=storage)
+
+    def difference(s: Any) -> Any:
+        x = jnp.broadcast_to(s, (2, 4))
+        return x - same(x)
+
+    s = np.float32(1.2345678)
+    np.testing.assert_array_equal(steelyard.jit(difference, scheme=scheme)(s), np.zeros((2, 4), np.float32))
+
+
 @pytest.mark.parametrize("matmul", [None, "fp8"])
 def test_wide_operands_of_a_contraction_are_stored(matmul: str | None) -> None:
     """A constant and a scalar stay float32 until a contraction reads them."""

@@ -26,6 +26,7 @@ struct AmaxRange {
 struct ScaledOperand {
   mlir::Value data;     ///< tensor<... x wideType>
   mlir::Value exponent; ///< tensor<i32>
+  mlir::FloatType kept; ///< what its data are kept in
   AmaxRange range;
   bool isUniform; ///< all elements are equal: a broadcast scalar
   bool isZero;    ///< known to be all zero
@@ -83,10 +84,11 @@ public:
   /// storage.
   virtual void result(unsigned index, mlir::Value data, mlir::Value exponent,
                       AmaxRange range = {}) = 0;
-  /// A result whose wide data are storage values already: nothing is
-  /// rounded.
+  /// A result whose wide data are values of `kept` already, the format of the
+  /// operand that they come from, wider than storage where that is a broadcast
+  /// scalar; null where every format holds them. Nothing is rounded.
   virtual void exact(unsigned index, mlir::Value data, mlir::Value exponent,
-                     AmaxRange range) = 0;
+                     AmaxRange range, mlir::FloatType kept) = 0;
   /// A result in storage type, moved from operand `from`, whose range it keeps
   /// from above.
   virtual void moved(unsigned index, mlir::Value storage, unsigned from,

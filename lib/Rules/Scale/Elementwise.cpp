@@ -41,8 +41,8 @@ steelyard::chooseBetween(ScaleRewriter &rw, const ScaledOperand &x,
   Value data =
       create(rw.move(x.data, x.exponent, e), rw.move(y.data, y.exponent, e));
   if (hasZero) {
-    rw.exact(0, data, e,
-             {std::nullopt, x.isZero ? y.range.high : x.range.high});
+    const ScaledOperand &other = x.isZero ? y : x;
+    rw.exact(0, data, e, {std::nullopt, other.range.high}, other.kept);
   } else {
     rw.result(0, data, e);
   }
@@ -75,7 +75,7 @@ LogicalResult keep(Operation *op, ScaleRewriter &rw) {
     return failure();
   }
   ScaledOperand x = rw.operand(0);
-  rw.exact(0, again(op, rw, x.data), x.exponent, x.range);
+  rw.exact(0, again(op, rw, x.data), x.exponent, x.range, x.kept);
   return success();
 }
 
@@ -85,7 +85,7 @@ LogicalResult sign(Operation *op, ScaleRewriter &rw) {
     return failure();
   }
   rw.exact(0, again(op, rw, rw.operand(0).data), rw.constant(0),
-           AmaxRange::exactly(0));
+           AmaxRange::exactly(0), /*kept=*/{});
   return success();
 }
 
@@ -120,7 +120,7 @@ LogicalResult joinOrdered(Operation *op, ScaleRewriter &rw) {
   }
   ScaledOperand x = a.isZero ? b : a;
   rw.exact(0, again(op, rw, {a.data, b.data}), x.exponent,
-           {std::nullopt, x.range.high});
+           {std::nullopt, x.range.high}, x.kept);
   return success();
 }
 

@@ -84,8 +84,9 @@ LogicalResult reduce(Operation *op, ScaleRewriter &rw) {
     if (!rw.isScaled(index)) {
       rw.plainResult(index, result);
     } else if (areKept[index]) {
-      rw.exact(index, result, exponents[index],
-               {std::nullopt, rw.operand(index).range.high});
+      ScaledOperand x = rw.operand(index);
+      rw.exact(index, result, exponents[index], {std::nullopt, x.range.high},
+               x.kept);
     } else {
       rw.result(index, result, exponents[index]);
     }

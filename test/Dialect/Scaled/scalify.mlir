@@ -95,3 +95,25 @@ func.func @one_number(%x: tensor<4x4xf32>) -> (tensor<4x4xf32>, tensor<4x4xf32>)
   %1 = stablehlo.dot_general %0, %c, contracting_dims = [1] x [0] : (tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4x4xf32>
   return %0, %1 : tensor<4x4xf32>, tensor<4x4xf32>
 }
+
+// -----
+
+// So are elements that are chosen of it: rounded, the difference would not be zero. Elements of others are in storage.
+// CHECK-LABEL: func.func @chosen_of_one_number
+// CHECK: %[[S:.*]] = stablehlo.broadcast_in_dim %{{.*}}, dims = [] : (tensor<f32>) -> tensor<2x3xf32>
+// CHECK: %[[M:.*]] = stablehlo.reduce(%[[S]] init: %{{.*}}) applies stablehlo.maximum across dimensions = [1]
+// CHECK-NOT: scaled.cast
+// CHECK: %[[R:.*]] = stablehlo.broadcast_in_dim %[[M]], dims = [0] : (tensor<2xf32>) -> tensor<2x3xf32>
+// CHECK-NOT: scaled.cast
+// CHECK: stablehlo.subtract %[[S]], %[[R]] : tensor<2x3xf32>
+// CHECK: stablehlo.reduce(%{{.*}} init: %{{.*}}) applies stablehlo.maximum across dimensions = [1]
+// CHECK-NEXT: scaled.cast %{{.*}} : tensor<2xf32> -> tensor<2xf16>
+func.func @chosen_of_one_number(%s: tensor<f32>, %x: tensor<2x3xf32>) -> (tensor<2x3xf32>, tensor<2xf32>) {
+  %i = stablehlo.constant dense<0xFF800000> : tensor<f32>
+  %0 = stablehlo.broadcast_in_dim %s, dims = [] : (tensor<f32>) -> tensor<2x3xf32>
+  %1 = stablehlo.reduce(%0 init: %i) applies stablehlo.maximum across dimensions = [1] : (tensor<2x3xf32>, tensor<f32>) -> tensor<2xf32>
+  %2 = stablehlo.broadcast_in_dim %1, dims = [0] : (tensor<2xf32>) -> tensor<2x3xf32>
+  %3 = stablehlo.subtract %0, %2 : tensor<2x3xf32>
+  %4 = stablehlo.reduce(%x init: %i) applies stablehlo.maximum across dimensions = [1] : (tensor<2x3xf32>, tensor<f32>) -> tensor<2xf32>
+  return %3, %4 : tensor<2x3xf32>, tensor<2xf32>
+}

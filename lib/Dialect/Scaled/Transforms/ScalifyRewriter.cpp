@@ -179,7 +179,12 @@ Value ScalifyRewriter::pack(Value data, Value exponent,
 
 ScaledOperand ScalifyRewriter::operand(unsigned index) {
   const ScalifiedValue &known = single(index);
-  return {widen(storage(index)), exponent(index), known.range, known.isUniform,
+  Value data = storage(index);
+  return {widen(data),
+          exponent(index),
+          cast<FloatType>(tensorOf(data).getElementType()),
+          known.range,
+          known.isUniform,
           known.isZero};
 }
 
@@ -265,9 +270,12 @@ void ScalifyRewriter::result(unsigned index, Value data, Value exponent,
 }
 
 void ScalifyRewriter::exact(unsigned index, Value data, Value exponent,
-                            AmaxRange range) {
+                            AmaxRange range, FloatType kept) {
   bool isUniform = tensorOf(data).getNumElements() == 1;
-  set(index, {pack(round(data), exponent), {}, range, isUniform, false});
+  bool isWider = kept && kept.getWidth() >
+                             storageOf(tensorOf(data), storageType).getWidth();
+  Value rounded = isWider && !isSpread ? converted(data, kept) : round(data);
+  set(index, {pack(rounded, exponent), {}, range, isUniform, false});
 }
 
 void ScalifyRewriter::moved(unsigned index, Value storage, unsigned from,

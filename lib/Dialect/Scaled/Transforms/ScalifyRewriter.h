@@ -72,7 +72,7 @@ public:
   void result(unsigned index, mlir::Value data, mlir::Value exponent,
               AmaxRange range) override;
   void exact(unsigned index, mlir::Value data, mlir::Value exponent,
-             AmaxRange range) override;
+             AmaxRange range, mlir::FloatType kept) override;
   void moved(unsigned index, mlir::Value storage, unsigned from,
              bool isUniform) override;
   void stored(unsigned index, mlir::Value storage,
