@@ -304,6 +304,42 @@ def test_elements_of_a_repeated_scalar_stay_float32(same: Any, storage: str) -> 
     np.testing.assert_array_equal(steelyard.jit(difference, scheme=scheme)(s), np.zeros((2, 4), np.float32))
 
 
+@pytest.mark.parametrize("reader", [jax.nn.softmax, lambda x: x @ jnp.ones((8, 3))], ids=["softmax", "dot"])
+@pytest.mark.parametrize(
+    "move",
+    [
+        lambda x: jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, 2), (1, 1), "SAME"),
+        lambda x: jnp.sort(x, axis=-1),
+        lambda x: x.at[jnp.array([0, 2])].set(0.0),
+        lambda x: jax.lax.dynamic_update_slice(x, jnp.zeros((1, 2)), (1, 1)),
+    ],
+    ids=["window", "sort", "scatter", "update"],
+)
+def test_masked_scores_are_moved(move: Any, reader: Any) -> None:
+    """Beside -1e9 scores are nothing to a contraction and all to a softmax, wherever they have been moved to."""
+    x = np.random.default_rng(0).standard_normal((4, 8)).astype(np.float32)
+    mask = np.arange(8) < 3
+
+    def f(x: Any) -> Any:
+        return reader(move(jnp.where(mask, x, -1e9)))
+
+    got = steelyard.jit(f, scheme=steelyard.Scalify(matmul=None))(x)
+    want = np.asarray(jax.jit(f)(x))
+    np.testing.assert_allclose(got, want, rtol=2**-9, atol=2**-9 * np.abs(want).max())
+
+
+def test_masked_scores_are_carried() -> None:
+    """A loop carries storage: the mask stays finite there."""
+    x = np.random.default_rng(0).standard_normal((4, 8)).astype(np.float32)
+
+    def f(x: Any) -> Any:
+        masked = jnp.where(np.arange(8) < 3, x, -1e9)
+        return jax.lax.fori_loop(0, 3, lambda i, y: jax.lax.dynamic_update_slice(y, masked[:2], (i, 0)), jnp.zeros_like(x))
+
+    got = steelyard.jit(f, scheme=steelyard.Scalify(matmul=None))(x)
+    np.testing.assert_allclose(got, jax.jit(f)(x), rtol=2**-9, atol=2**-9 * 1e9)
+
+
 @pytest.mark.parametrize("matmul", [None, "fp8"])
 def test_wide_operands_of_a_contraction_are_stored(matmul: str | None) -> None:
     """A constant and a scalar stay float32 until a contraction reads them."""

@@ -102,6 +102,13 @@ LogicalResult updateInLoop(Operation *op, ScaleRewriter &rw) {
   Location loc = rw.location();
   Value stack = rw.storage(0), before = rw.exponent(0);
   ScaledOperand slice = rw.operand(1);
+  if (getElementTypeOrSelf(stack) != slice.kept) {
+    // As storage takes it: its elements may be too far apart.
+    auto parts = scaled::UnpackOp::create(b, loc, rw.scaled(1));
+    slice.data =
+        ConvertOp::create(b, loc, slice.data.getType(), parts.getData());
+    slice.exponent = parts.getScales().front();
+  }
   Value e = rw.max(before, slice.exponent);
   auto pred = RankedTensorType::get({}, b.getI1Type());
   Value grows = CompareOp::create(

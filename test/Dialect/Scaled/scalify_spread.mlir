@@ -74,3 +74,26 @@ func.func @least_double(%p: tensor<4xi1>, %x: tensor<4xf64>) -> tensor<4xf64> {
   %4 = stablehlo.exponential %3 : tensor<4xf64>
   return %4 : tensor<4xf64>
 }
+
+// -----
+
+// What selects, moves or replaces elements of them has them far apart as well.
+// CHECK-LABEL: func.func @moved
+// CHECK: stablehlo.select
+// CHECK: %[[S:.*]] = "stablehlo.reduce_window"
+// CHECK-NOT: scaled.cast
+// CHECK: %[[N:.*]], %{{.*}} = scaled.normalize
+// CHECK: scaled.cast %[[N]] : tensor<2xf32> -> tensor<2xf16>
+// CHECK: scaled.dot_general
+func.func @moved(%p: tensor<4xi1>, %x: tensor<4xf32>, %y: tensor<2xf32>) -> tensor<f32> {
+  %c = stablehlo.constant dense<-1.0e30> : tensor<4xf32>
+  %i = stablehlo.constant dense<0xFF800000> : tensor<f32>
+  %0 = stablehlo.select %p, %x, %c : tensor<4xi1>, tensor<4xf32>
+  %1 = "stablehlo.reduce_window"(%0, %i) <{window_dimensions = array<i64: 2>, window_strides = array<i64: 2>}> ({
+  ^bb0(%a: tensor<f32>, %b: tensor<f32>):
+    %3 = stablehlo.maximum %a, %b : tensor<f32>
+    stablehlo.return %3 : tensor<f32>
+  }) : (tensor<4xf32>, tensor<f32>) -> tensor<2xf32>
+  %2 = stablehlo.dot_general %1, %y, contracting_dims = [0] x [0] : (tensor<2xf32>, tensor<2xf32>) -> tensor<f32>
+  return %2 : tensor<f32>
+}

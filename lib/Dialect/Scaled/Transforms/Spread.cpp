@@ -52,8 +52,9 @@ bool steelyard::spreads(Operation *op,
            isMask(op->getResult(0));
   }
   return isa<AbsOp, AddOp, BroadcastInDimOp, ClampOp, ConcatenateOp, ConvertOp,
-             DivideOp, DynamicSliceOp, GatherOp, MaximumOp, MinimumOp,
-             MultiplyOp, NegateOp, PadOp, ReduceOp, ReshapeOp, ReverseOp,
-             SliceOp, SubtractOp, TransposeOp>(op) &&
+             DivideOp, DynamicSliceOp, DynamicUpdateSliceOp, GatherOp,
+             MaximumOp, MinimumOp, MultiplyOp, NegateOp, PadOp, ReduceOp,
+             ReduceWindowOp, ReshapeOp, ReverseOp, ScatterOp, SliceOp, SortOp,
+             SubtractOp, TransposeOp>(op) &&
          llvm::any_of(op->getOperands(), isSpread);
 }
