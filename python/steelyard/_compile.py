@@ -6,44 +6,28 @@ from __future__ import annotations
 
 import os
 import pathlib
-from collections.abc import Mapping
 from typing import Any
 
 import jax.export
 import numpy as np
-from numpy.typing import NDArray
 
 from steelyard._errors import CompileError, RunError
 from steelyard._explain import Remark
 from steelyard._jit import _Compiled, check_options
 from steelyard._schemes import Scheme
-from steelyard._state import RecipeState, ScaledArray
+from steelyard._state import KeepsRecipeState, ScaledArray
 
 
-class CompiledModule:
+class CompiledModule(KeepsRecipeState):
     """A function of a compiled module: takes arrays of exactly its types and shapes, gives a list of results."""
 
     def __init__(self, compiled: _Compiled) -> None:
+        super().__init__()
         self._compiled = compiled
-        self._recipe_state = RecipeState()
-
-    @property
-    def recipe_state(self) -> dict[str, NDArray[Any]]:
-        """As ``steelyard.jit``'s: what the scheme keeps between calls, by name."""
-        return self._recipe_state.copy()
-
-    @recipe_state.setter
-    def recipe_state(self, values: Mapping[str, Any]) -> None:
-        self._recipe_state.replace(values)
 
     def save(self, path: str | os.PathLike[str], cpu: str = "") -> None:
         """As ``steelyard.jit``'s: writes all public functions of the module as a shared library."""
         self._compiled.save(path, cpu)
-
-    @property
-    def observed(self) -> dict[str, NDArray[Any]]:
-        """As ``steelyard.jit``'s: what the taps of the last call saw, by name."""
-        return dict(self._recipe_state.observed)
 
     @property
     def remarks(self) -> list[Remark]:

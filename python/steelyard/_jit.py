@@ -10,7 +10,7 @@ import inspect
 import os
 import threading
 import warnings
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import jax
@@ -24,7 +24,7 @@ from steelyard._explain import Remark
 from steelyard._locations import with_source_line
 from steelyard._runtime import Function, compile_library, compile_module
 from steelyard._schemes import Scalify, Scheme
-from steelyard._state import NegativeRoot, RecipeState, ScaledArray, pack
+from steelyard._state import KeepsRecipeState, NegativeRoot, RecipeState, ScaledArray, pack
 from steelyard._types import DTYPES, ELEMENT_TYPES
 
 _PYTHON_NUMBERS = frozenset((bool, int, float, complex))
@@ -251,18 +251,18 @@ class _Compiled:
         return results if self.out_tree is None else jax.tree_util.tree_unflatten(self.out_tree, results)
 
 
-class CompiledFunction:
+class CompiledFunction(KeepsRecipeState):
     """What ``steelyard.jit`` returns: call it like the function it was made from."""
 
     def __init__(self, function: Callable[..., Any], scheme: Scheme | None, **options: Any) -> None:
         functools.update_wrapper(self, function)
+        super().__init__()
         self._scheme = scheme
         self._static_argnums: tuple[int, ...] = options["static_argnums"]
         self._static_argnames = frozenset(options["static_argnames"])
         self._jitted = jax.jit(function, keep_unused=True, **options)
         self._compiled: dict[Hashable, _Compiled] = {}
         self._lock = threading.Lock()
-        self._recipe_state = RecipeState()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         compiled, leaves = self._get(args, kwargs)
@@ -290,29 +290,6 @@ class CompiledFunction:
         """
         compiled, _ = self._get(args, kwargs)
         compiled.save(path, cpu)
-
-    @property
-    def recipe_state(self) -> dict[str, NDArray[Any]]:
-        """What the scheme keeps between calls, by name: amax histories, the key of stochastic rounding.
-
-        Empty before the first call and without such a scheme. All shapes that the function is compiled for share it.
-        Save it with the user's own state, and assign it to go on from there; an entry of another type or shape
-        raises SteelyardError at the next call.
-        """
-        return self._recipe_state.copy()
-
-    @recipe_state.setter
-    def recipe_state(self, values: Mapping[str, Any]) -> None:
-        self._recipe_state.replace(values)
-
-    @property
-    def observed(self) -> dict[str, NDArray[Any]]:
-        """What the taps of the last call saw, by name.
-
-        Of ``Scalify(observe=True)``: for each quantised operand of a contraction its exponent, int32 of rank 0, -2**20
-        where it was zero; "0.activation" is the first operand of the first contraction. Empty without taps.
-        """
-        return dict(self._recipe_state.observed)
 
     def _get(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[_Compiled, list[Any]]:
         count = len(args)

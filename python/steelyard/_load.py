@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steelyard._errors import RunError
-from steelyard._state import RecipeState, ScaledArray, pack
+from steelyard._state import KeepsRecipeState, ScaledArray, pack
 from steelyard._types import dtype_of, empty
 
 _ABI_MAJOR = 2
@@ -211,7 +211,7 @@ def _value(raw: _Value) -> Value:
     )
 
 
-class LoadedFunction:
+class LoadedFunction(KeepsRecipeState):
     """A function of a library: called with arrays of its types and shapes, it gives a list of results.
 
     Arrays are NumPy's or anything that speaks DLPack or ``__array__``, on the CPU. State that is kept scaled comes back as
@@ -225,6 +225,7 @@ class LoadedFunction:
     """
 
     def __init__(self, library: Library, index: int, raw: _Function) -> None:
+        super().__init__()
         self._library = library  # its code
         self._index = index
         self.name: str = raw.name.decode()
@@ -234,21 +235,6 @@ class LoadedFunction:
         self._user = [
             index for index, value in enumerate(self.arguments) if value.scale_of < 0 and not value.is_recipe_state
         ]
-        self._state = RecipeState()
-
-    @property
-    def recipe_state(self) -> dict[str, NDArray[Any]]:
-        """What the scheme keeps between calls, by name, as ``steelyard.jit``'s; assign it to go on from there."""
-        return self._state.copy()
-
-    @recipe_state.setter
-    def recipe_state(self, values: Mapping[str, Any]) -> None:
-        self._state.replace(values)
-
-    @property
-    def observed(self) -> dict[str, NDArray[Any]]:
-        """What the taps of the last call saw, by name."""
-        return dict(self._state.observed)
 
     def __repr__(self) -> str:
         takes = ", ".join(str(self.arguments[index]) for index in self._user)
@@ -261,12 +247,12 @@ class LoadedFunction:
         buffers: list[NDArray[Any]] = []
         for array, index in zip(arrays, self._user, strict=True):
             buffers += self._buffers(array, index)
-        return buffers + [self._state.get(value) for value in self.arguments if value.is_recipe_state]
+        return buffers + [self._recipe_state.get(value) for value in self.arguments if value.is_recipe_state]
 
     def __call__(self, *arrays: Any) -> list[Any]:
         if not any(value.is_recipe_state for value in self.arguments):
             return self._call(arrays)
-        with self._state.lock:  # one call's state is the next one's
+        with self._recipe_state.lock:  # one call's state is the next one's
             return self._call(arrays)
 
     def _call(self, arrays: tuple[Any, ...]) -> list[Any]:
@@ -323,12 +309,12 @@ class LoadedFunction:
                 data = self.results[value.scale_of]
                 results[-1] = ScaledArray(results[-1], buffer, dtype_of(data.user_type), data.form)
             elif value.is_recipe_state:
-                self._state.values[value.name] = buffer
+                self._recipe_state.values[value.name] = buffer
             elif value.is_observed:
                 observed[value.name] = buffer
             else:
                 results.append(buffer)
-        self._state.observed = observed
+        self._recipe_state.observed = observed
         return results
 
 

@@ -117,6 +117,36 @@ class RecipeState:
             self.values = copies
 
 
+class KeepsRecipeState:
+    """A function that can be called and keeps its scheme's state between calls."""
+
+    def __init__(self) -> None:
+        self._recipe_state = RecipeState()
+
+    @property
+    def recipe_state(self) -> dict[str, NDArray[Any]]:
+        """What the scheme keeps between calls, by name: amax histories, the key of stochastic rounding.
+
+        Empty before the first call and without such a scheme. All shapes that a function is compiled for share it.
+        Save it with the user's own state, and assign it to go on from there; an entry of another type or shape
+        raises SteelyardError at the next call.
+        """
+        return self._recipe_state.copy()
+
+    @recipe_state.setter
+    def recipe_state(self, values: Mapping[str, Any]) -> None:
+        self._recipe_state.replace(values)
+
+    @property
+    def observed(self) -> dict[str, NDArray[Any]]:
+        """What the taps of the last call saw, by name.
+
+        Of ``Scalify(observe=True)``: for each quantised operand of a contraction its exponent, int32 of rank 0, -2**20
+        where it was zero; "0.activation" is the first operand of the first contraction. Empty without taps.
+        """
+        return dict(self._recipe_state.observed)
+
+
 def _wide(dtype: np.dtype[Any]) -> type[np.floating[Any]]:
     """What values of the user's type are computed with between the two forms."""
     return np.float64 if dtype == np.float64 else np.float32
