@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import pathlib
 import re
@@ -18,6 +19,7 @@ import numpy as np
 import pytest
 import steelyard
 from corpus import PROGRAMS
+from steelyard import _load
 from workloads.digits import ahead_of_time, model
 
 REPOSITORY = pathlib.Path(__file__).parents[2]
@@ -227,6 +229,30 @@ def test_a_processor_that_lacks_something(tmp_path: pathlib.Path) -> None:
         steelyard.load(tmp_path / "f.so")
     ran = subprocess.run([RUN, tmp_path / "f.so"], capture_output=True, text=True)
     assert ran.returncode == 1 and "this one lacks" in ran.stderr
+
+
+def test_structures_are_the_header_s(tmp_path: pathlib.Path) -> None:
+    """Sizes, offsets and numbers of what Python declares of the C ABI, as the C compiler has them of steelyard.h."""
+    structures = {
+        "steelyard_error": _load._Error,
+        "steelyard_value": _load._Value,
+        "steelyard_function": _load._Function,
+    }
+    want = {f"sizeof({name})": ctypes.sizeof(structure) for name, structure in structures.items()}
+    for name, structure in structures.items():
+        for field, *_ in structure._fields_:
+            want[f"offsetof({name}, {field})"] = getattr(structure, field).offset
+            want[f"sizeof((({name} *)0)->{field})"] = getattr(structure, field).size
+    want["STEELYARD_ABI_VERSION >> 16"] = _load._ABI_MAJOR
+    want["STEELYARD_OK"], want["STEELYARD_NOT_FOUND"] = _load._OK, _load._NOT_FOUND
+    want["STEELYARD_VALUE_RECIPE_STATE"], want["STEELYARD_VALUE_OBSERVED"] = _load._RECIPE_STATE, _load._OBSERVED
+    lines = "".join(f'  printf("%zu\\n", (size_t)({expression}));\n' for expression in want)
+    headers = "#include <stddef.h>\n#include <stdio.h>\n#include <steelyard/Runtime/steelyard.h>\n"
+    (tmp_path / "sizes.c").write_text(f"{headers}int main(void) {{\n{lines}  return 0;\n}}\n")
+    compiler = os.environ.get("CC") or "cc"
+    subprocess.run([compiler, "-I", REPOSITORY / "include", tmp_path / "sizes.c", "-o", tmp_path / "sizes"], check=True)
+    got = subprocess.run([tmp_path / "sizes"], check=True, capture_output=True, text=True).stdout
+    assert dict(zip(want, map(int, got.split()), strict=True)) == want
 
 
 def test_bad_calls(library: pathlib.Path) -> None:

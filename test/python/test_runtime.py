@@ -36,6 +36,11 @@ FORMATS = {
 F64, F32 = 20, 21
 
 
+# Declared here once more, not taken from steelyard._load: these tests are a second reader of steelyard.h, so that a mistake
+# in the package's structures, or a change of the ABI that only the package follows, fails here. The package's are
+# held against the C compiler's in test_ahead_of_time.py.
+
+
 class Error(ctypes.Structure):
     _fields_ = [("code", ctypes.c_int32), ("message", ctypes.c_char * 1020)]
 
