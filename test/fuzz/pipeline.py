@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import functools
 import random
 import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from fuzz.cases import Find, Outcome, find_of
 from fuzz.generate import Generator
 from fuzz.minimise import minimise
 from fuzz.mutate import Mutator
+from fuzz.probe import extrema, has_ties, returning, scatters
 from fuzz.reference import Reference, Results, in_float64, rounded
 from fuzz.seeds import seeds
 from fuzz.server import RUN, Server
@@ -32,6 +35,8 @@ UNSUPPORTED = re.compile(
     r"not supported|takes or returns|no public function|more elements|several devices|larger than|has no scale|too large"
     r"|does not meet the tolerance|is not an operation of stablehlo"
 )
+#: What is float64 in the exact reference.
+NARROW = ("bf16", "f16", "f32")
 #: What XLA's CPU code of JAX 0.10.2 loses NaN in, a minimum or maximum over several dimensions, and what it makes some
 #: in: atan2(0, 0) of an iota. log(power(x, y)) is y log(x) there, also where the power is beyond the format.
 LOSES_NAN = re.compile(r"stablehlo\.(minimum|maximum) across|stablehlo\.reduce\b")
@@ -39,15 +44,20 @@ MAKES_NAN = re.compile(r"stablehlo\.iota[^$]*stablehlo\.atan2")
 LOG_OF_POWER = re.compile(r"stablehlo\.power[^$]*stablehlo\.log\b")
 
 
-def is_of_xla(text: str, ours: Any, want: Any) -> bool:
-    """Whether NaN in ours alone, or in the reference alone, or an infinity in ours, may be the reference's doing."""
+def is_of_xla(text: str, ours: Any, want: Any, has_nan: Callable[[], bool]) -> bool:
+    """Whether NaN in ours alone, or in the reference alone, or an infinity in ours, may be the reference's doing.
+
+    ``has_nan`` says whether a reduction that may lose NaN is given one.
+    """
     if ours.dtype.kind in "iub":
         return False
     mine, theirs = np.isnan(ours.astype("f8")), np.isnan(want.astype("f8"))
     if LOG_OF_POWER.search(text) and np.any(~np.isfinite(ours.astype("f8")) & np.isfinite(want.astype("f8"))):
         return True
     lost, made = bool(np.any(mine & ~theirs)), bool(np.any(theirs & ~mine))
-    return (lost and LOSES_NAN.search(text) is not None) or (made and MAKES_NAN.search(text) is not None)
+    if made and MAKES_NAN.search(text):
+        return True
+    return lost and LOSES_NAN.search(text) is not None and has_nan()
 
 
 def _types(text: str) -> list[tuple[tuple[int, ...], str]]:
@@ -113,10 +123,9 @@ def is_specified(text: str) -> bool:
     return "@main" in text and (is_generated(text) or "reduce" not in text)
 
 
-def has_ties(text: str, arguments: Results, scheme: str) -> bool:
-    """Which of two equal numbers a window selects is open: zeros, and what a scheme rounds to one number."""
-    zeros = [a for a in arguments if a.dtype.kind == "f" and np.any(np.signbit(a[a == 0]))]
-    return "select_and_scatter" in text and bool(zeros or scheme)
+def widened(arguments: Results) -> Results:
+    """The arguments of the program in float64."""
+    return [a.astype(np.float64) if a.dtype.name in ("float16", "bfloat16", "float32") else a for a in arguments]
 
 
 def round_significant(array: np.ndarray, bits: int) -> np.ndarray:
@@ -130,9 +139,22 @@ class PipelineFuzzer:
     def __init__(self) -> None:
         self._server = Server()
         self._reference = Reference()
-        self._corpus = [text for text in seeds() if "@main" in text and len(text) < 30_000]
-        self._weights = [1 / (500 + len(text)) for text in self._corpus]
-        self._mutator = Mutator(random.Random(0), self._corpus)
+
+    def close(self) -> None:
+        self._server.close()
+        self._reference.close()
+
+    @functools.cached_property
+    def _corpus(self) -> list[str]:
+        return [text for text in seeds() if "@main" in text and len(text) < 30_000]
+
+    @functools.cached_property
+    def _weights(self) -> list[float]:
+        return [1 / (500 + len(text)) for text in self._corpus]
+
+    @functools.cached_property
+    def _mutator(self) -> Mutator:
+        return Mutator(random.Random(0), self._corpus)
 
     def text(self, seed: int, number: int) -> str:
         rng = random.Random(f"{seed} {number}")
@@ -160,13 +182,49 @@ class PipelineFuzzer:
             if UNSUPPORTED.search(answer.message) or not self._reference.accepts(text):
                 return Outcome("rejected")
             return Outcome("refused", Find(text, RUN, scheme, seed, f"refused: {answer.message}"))
-        if answer.kind != "ran" or not is_specified(text) or has_ties(text, arguments, scheme):
+        if answer.kind != "ran" or not is_specified(text) or self._selects_openly(text, arguments, scheme):
             return Outcome(answer.kind)
         compare = self._compare_scaled if scheme else self._compare
         wrong = compare(text, scheme, arguments, list(answer.results))
         if wrong is None:
             return Outcome("equal")
         return Outcome("wrong", Find(text, RUN, scheme, seed, f"wrong: {wrong}")) if wrong else Outcome("undecided")
+
+    def _selects_openly(self, text: str, arguments: Results, scheme: str) -> bool:
+        """Whether it is open which number a window selects: ``has_ties``, or it is not known what it selects from."""
+        operands = scatters(text)
+        if not operands:
+            return operands is None
+        probe = returning(text, [(name, kind) for name, kind, _ in operands])
+        if probe is None:
+            return True
+        runs = list(self._ways(probe, arguments, scheme)) if scheme else [self._reference.run(probe, arguments)]
+        known = [run for run in runs if not isinstance(run, str)]
+        return len(known) < len(runs) or any(
+            has_ties([run[index] for run in known], windows, not scheme) for index, (_, _, windows) in enumerate(operands)
+        )
+
+    def _reads_nan(self, text: str, arguments: Results, in_double: bool = False) -> bool:
+        """Whether what a minimum or maximum reduces has NaN in the reference, or may have it; also in float64."""
+        operands = extrema(text)
+        if not operands:
+            return operands is None
+        probe = returning(text, operands)
+        if probe is None:
+            return True
+        runs = [self._reference.run(probe, arguments)]
+        if in_double:
+            runs.append(self._reference.run(in_float64(probe, *NARROW), widened(arguments)))
+        return any(isinstance(run, str) or any(np.isnan(a.astype(np.float64)).any() for a in run) for run in runs)
+
+    def _ways(self, text: str, arguments: Results, scheme: str) -> Iterator[Results | str]:
+        """The reference's results in float64, as the program is, and rounded to few bits in float64."""
+        inputs = widened(arguments)
+        wide = in_float64(text, *NARROW)
+        yield self._reference.run(wide, inputs)
+        yield self._reference.run(text, arguments)
+        for bits in (4 if "quantize" in scheme else 11, 9):
+            yield self._reference.run(rounded(wide, bits), [round_significant(a, bits) for a in inputs])
 
     def _compare(self, text: str, scheme: str, arguments: Results, got: Results) -> str | None:
         """What differs, None if nothing does, "" if that is not known: what hangs on a rounding is no difference."""
@@ -176,7 +234,7 @@ class PipelineFuzzer:
         far = [index for index, pair in enumerate(zip(got, want, strict=True)) if distance(*pair) > limit(pair[0])]
         if not far:
             return None
-        if all(is_of_xla(text, got[index], want[index]) for index in far):
+        if all(is_of_xla(text, got[index], want[index], lambda: self._reads_nan(text, arguments)) for index in far):
             return ""
         return difference(far[0], got, want) if self._differs_in_float64(text, arguments) else ""
 
@@ -195,14 +253,7 @@ class PipelineFuzzer:
 
     def _compare_scaled(self, text: str, scheme: str, arguments: Results, got: Results) -> str | None:
         """As ``_compare``, with the error that roundings of the same program to few bits make in float64."""
-        inputs = [a.astype(np.float64) if a.dtype.name in ("float16", "bfloat16", "float32") else a for a in arguments]
-        wide = in_float64(text, "bf16", "f16", "f32")
-        bits = 4 if "quantize" in scheme else 11
-        narrow = self._reference.run(text, arguments)
-        exact = self._reference.run(wide, inputs)
-        few, fewer = (
-            self._reference.run(rounded(wide, count), [round_significant(a, count) for a in inputs]) for count in (bits, 9)
-        )
+        exact, narrow, few, fewer = self._ways(text, arguments, scheme)
         if isinstance(narrow, str) or isinstance(exact, str) or isinstance(few, str) or isinstance(fewer, str):
             return ""
         is_known = True
@@ -215,7 +266,7 @@ class PipelineFuzzer:
             if "quantize" in scheme and not (np.isfinite(ours).all() and np.isfinite(want).all()):
                 is_known = False  # E4M3FN has no infinity
                 continue
-            if is_of_xla(text, ours, want):
+            if is_of_xla(text, ours, want, lambda: self._reads_nan(text, arguments, in_double=True)):
                 is_known = False
                 continue
             spread = max(distance(other.astype(want.dtype), want) for other in others)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import pathlib
 import pickle
 import re
 import select
@@ -56,12 +57,18 @@ class Reference:
         self._start()
 
     def _start(self) -> None:
+        tests = os.fspath(pathlib.Path(__file__).resolve().parents[1])
         self._process = subprocess.Popen(
             [sys.executable, "-m", "fuzz.reference"],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (tests, os.environ.get("PYTHONPATH"))))},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # XLA has crashes of its own
         )
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.communicate()
 
     def _ask(self, text: str, arguments: Results | None) -> Results | str:
         stdin, stdout = self._process.stdin, self._process.stdout

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from jax._src.interpreters.mlir import make_ir_context
 from jaxlib.mlir import ir
+from steelyard import Scalify
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from fuzz import pipeline, server  # noqa: E402
+from fuzz import pipeline, probe, server  # noqa: E402
 from fuzz.cases import Find, find_of  # noqa: E402
 from fuzz.generate import Generator  # noqa: E402
 from fuzz.minimise import minimise  # noqa: E402
@@ -85,6 +86,86 @@ def test_wrong_results_are_seen() -> None:
     for b in ([1.0, 1.0, np.inf, 0.0], [1.0, np.nan, -np.inf, 0.0], [1.0, np.nan, 1.0, 0.0]):
         assert pipeline.distance(a, np.array(b)) == np.inf
     assert pipeline.distance(np.array([1, 2]), np.array([1, 3])) == 0.5
+
+
+SELECTED = """func.func public @main(%v1: tensor<4xf32>) -> (tensor<4xf32>) {
+  %v2 = stablehlo.negate %v1 : tensor<4xf32>
+  %v3 = stablehlo.constant dense<[1.0, 2.0]> : tensor<2xf32>
+  %v4 = stablehlo.constant dense<0.0> : tensor<f32>
+  %v5 = "stablehlo.select_and_scatter"(%v2, %v3, %v4) <{padding = dense<[[1, 1]]> : tensor<1x2xi64>, \
+window_dimensions = array<i64: 3>, window_strides = array<i64: 3>}> ({
+  ^bb0(%p: tensor<f32>, %q: tensor<f32>):
+    %r = stablehlo.compare GE, %p, %q, FLOAT : (tensor<f32>, tensor<f32>) -> tensor<i1>
+    stablehlo.return %r : tensor<i1>
+  }, {
+  ^bb0(%p: tensor<f32>, %q: tensor<f32>):
+    %r = stablehlo.add %p, %q : tensor<f32>
+    stablehlo.return %r : tensor<f32>
+  }) : (tensor<4xf32>, tensor<2xf32>, tensor<f32>) -> tensor<4xf32>
+  return %v5 : tensor<4xf32>
+}
+"""
+
+
+def test_what_a_window_selects_from() -> None:
+    """Windows of SELECTED: elements 0 and 1, elements 2 and 3."""
+    scatters = probe.scatters(SELECTED)
+    assert scatters is not None
+    [(name, kind, windows)] = scatters
+    assert (name, kind) == ("%v2", "tensor<4xf32>")
+    assert windows.of(np.arange(4.0)).tolist() == [[-np.inf, 0, 1], [2, 3, -np.inf]]
+    for values, is_open, is_open_rounded in [
+        ([1, 2, 3, 4], False, False),
+        ([1, 2, 3, 3], False, True),
+        ([1, 2, 3, 3.002], False, True),
+        ([0, -0.0, 3, 4], True, True),
+        ([0, 0, 3, 4], False, True),
+        ([1, np.nan, 3, 4], False, True),
+    ]:
+        exact = np.array(values)
+        assert probe.has_ties([exact], windows, True) == is_open, values
+        assert probe.has_ties([exact, exact], windows, False) == is_open_rounded, values
+    # Roundings move it so far.
+    assert probe.has_ties([np.array([1.0, 2, 3, 4]), np.array([1.0, 2, 3.2, 4])], windows, False)
+    assert probe.scatters(SELECTED.replace("compare GE", "compare NE")) is None
+    assert probe.scatters(SELECTED + SELECTED.replace("@main", "@other")) is None
+
+
+@pytest.fixture(scope="module")
+def fuzzer() -> Iterator[pipeline.PipelineFuzzer]:
+    one = pipeline.PipelineFuzzer()
+    yield one
+    one.close()
+
+
+def test_a_tie_is_open_and_a_wrong_selection_is_not(fuzzer: pipeline.PipelineFuzzer) -> None:
+    scheme = Scalify(matmul=None).pipeline()
+    x, tied = np.float32([1, 2, 3, 4]), np.float32([1, 2, 3, 3])
+    assert not fuzzer._selects_openly(SELECTED, [x], scheme)
+    assert fuzzer._selects_openly(SELECTED, [tied], scheme) and not fuzzer._selects_openly(SELECTED, [tied], "")
+    assert fuzzer._compare_scaled(SELECTED, scheme, [-x], [np.float32([0, 1, 0, 2])]) is None
+    assert fuzzer._compare_scaled(SELECTED, scheme, [-x], [np.float32([1, 0, 0, 2])])
+
+
+REDUCED = """func.func public @main(%v1: tensor<2x2xf32>) -> (tensor<f32>) {
+  %v2 = stablehlo.log %v1 : tensor<2x2xf32>
+  %v3 = stablehlo.constant dense<0xFF800000> : tensor<f32>
+  %v4 = stablehlo.reduce(%v2 init: %v3) applies stablehlo.maximum across dimensions = [0, 1] : \
+(tensor<2x2xf32>, tensor<f32>) -> tensor<f32>
+  return %v4 : tensor<f32>
+}
+"""
+
+
+def test_nan_is_lost_where_there_is_one(fuzzer: pipeline.PipelineFuzzer) -> None:
+    nan = [np.array(np.nan, "f4")]
+    with_nan, without = [np.float32([[1, -1], [2, 3]])], [np.float32([[1, 1], [2, 3]])]
+    assert probe.extrema(REDUCED) == [("%v2", "tensor<2x2xf32>")]
+    assert fuzzer._reads_nan(REDUCED, with_nan) and not fuzzer._reads_nan(REDUCED, without, in_double=True)
+    scheme = Scalify(matmul=None).pipeline()
+    assert not fuzzer._compare_scaled(REDUCED, scheme, with_nan, nan)
+    assert fuzzer._compare_scaled(REDUCED, scheme, without, nan)
+    assert probe.extrema(REDUCED.replace("stablehlo.maximum", "stablehlo.add")) == []
 
 
 def test_finds_become_small_and_are_kept(children: Server, tmp_path: pathlib.Path) -> None:
