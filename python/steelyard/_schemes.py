@@ -127,7 +127,7 @@ class Scalify(Scheme):
         is_stochastic = self.state == "scaled" and self.state_rounding == "stochastic"
         rounding = f" state-rounding=stochastic seed={self.seed}" if is_stochastic else ""
         moments = " second-moments=value" if self.second_moments == "value" else ""
-        passes = f"scalify{{storage={_STORAGE[self.storage]} state={self.state}{rounding}{moments}}}"
+        passes = f"hoist-slices,scalify{{storage={_STORAGE[self.storage]} state={self.state}{rounding}{moments}}}"
         recipe = Recipe("fp8-current") if self.matmul == "fp8" else self.matmul
         if not isinstance(recipe, Recipe):
             return passes

@@ -28,6 +28,30 @@ def Normalise : Pass<"normalise", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::stablehlo::StableHLODialect", "::mlir::check::CheckDialect"];
 }
 
+def HoistSlices : Pass<"hoist-slices", "::mlir::ModuleOp"> {
+  let summary = "cuts joined tensors apart before what is computed on them, instead of after";
+  let description = [{
+    A result that only slices read, each within one piece of the concatenations that it is made from, is computed piece by
+    piece. So every piece has its own scale and, in a contraction, its own formats: the gradients of a recurrent cell's
+    gates, which JAX joins for one contraction with the layer's input, may be far apart. Through elementwise operations,
+    reductions, transposes, broadcasts, reshapes and the free dimensions of contractions, where nothing else reads
+    what is in between; no work is done twice.
+
+    ```mlir
+    %g = stablehlo.concatenate %i, %f, dim = 1 : (tensor<2x8xf32>, tensor<2x8xf32>) -> tensor<2x16xf32>
+    %w = stablehlo.dot_general %x, %g, contracting_dims = [0] x [0] : (tensor<2x5xf32>, tensor<2x16xf32>) -> tensor<5x16xf32>
+    %wi = stablehlo.slice %w [0:5, 0:8] : (tensor<5x16xf32>) -> tensor<5x8xf32>
+    %wf = stablehlo.slice %w [0:5, 8:16] : (tensor<5x16xf32>) -> tensor<5x8xf32>
+    // becomes
+    %wi = stablehlo.dot_general %x, %i, contracting_dims = [0] x [0] : (tensor<2x5xf32>, tensor<2x8xf32>) -> tensor<5x8xf32>
+    %wf = stablehlo.dot_general %x, %f, contracting_dims = [0] x [0] : (tensor<2x5xf32>, tensor<2x8xf32>) -> tensor<5x8xf32>
+    ```
+
+    Numerics: the same function of the same elements, with the order of sums as it was. Options: none.
+  }];
+  let dependentDialects = ["::mlir::stablehlo::StableHLODialect"];
+}
+
 def Quantize : Pass<"quantize", "::mlir::ModuleOp"> {
   let summary = "puts the operands of contractions into narrow formats, by a recipe";
   let description = [{
