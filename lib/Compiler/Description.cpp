@@ -51,7 +51,8 @@ public:
     return record<steelyard_executable_desc>(
         {i32(STEELYARD_ABI_VERSION), i32(0), i64(functions.size()),
          array(described), string("cpu"), string(machine.getTargetCPU()),
-         string(requiredFeatures(machine)), null(), null()});
+         string(requiredFeatures(machine)), i64(0), null(), i64(0), null(),
+         null(), null()});
   }
 
 private:

@@ -148,6 +148,21 @@ void check(steelyard_context *context, const std::string &what,
   for (int64_t i = 0; i < rank; ++i) {
     elements *= shape[i];
   }
+  std::vector<char> copies[2];
+  if (context->runsOnDevice()) {
+    const void **buffers[] = {&got, &want};
+    for (int i = 0; i < 2; ++i) {
+      copies[i].resize(static_cast<size_t>(elements) *
+                       steelyard_type_bytes(type));
+      Status status = context->session->download(
+          copies[i].data(), cuda::toAddress(*buffers[i]), copies[i].size());
+      if (!status.ok()) {
+        context->fail(status.code(), status.message());
+        return;
+      }
+      *buffers[i] = copies[i].data();
+    }
+  }
   int64_t different = 0, first = 0;
   for (int64_t i = 0; i < elements; ++i) {
     bool same = true;

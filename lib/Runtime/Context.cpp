@@ -59,6 +59,11 @@ steelyard_context::~steelyard_context() {
   }
 }
 
+Status steelyard_context::openSession() {
+  return session ? Status()
+                 : cuda::Session::open(deviceOrdinal, stream, session);
+}
+
 void steelyard_context::fail(int32_t code, std::string message) {
   std::lock_guard<std::mutex> lock(mutex);
   if (error.ok()) {
@@ -93,7 +98,8 @@ static Status defaultThreadCount(int &count) {
 static Status createContext(const steelyard_context_options *options,
                             steelyard_context *&context) {
   steelyard_allocator allocator{defaultAllocate, defaultDeallocate, nullptr};
-  int threads = 0;
+  int threads = 0, device = 0;
+  void *stream = nullptr;
   if (const char *isa = unknownInstructionSet()) {
     return invalidArgument(
         format("STEELYARD_ISA is '%s', not baseline, avx2 or avx512", isa));
@@ -110,6 +116,12 @@ static Status createContext(const steelyard_context_options *options,
                                     options->thread_count, kMaxThreads));
     }
     threads = options->thread_count;
+    if (options->device < 0) {
+      return invalidArgument(
+          format("device is %d, not from 0 on", options->device));
+    }
+    device = options->device;
+    stream = options->stream;
     if (options->allocator) {
       allocator = *options->allocator;
       if (!allocator.allocate || !allocator.deallocate) {
@@ -122,7 +134,8 @@ static Status createContext(const steelyard_context_options *options,
       return status;
     }
   }
-  context = new (std::nothrow) steelyard_context(allocator, threads);
+  context =
+      new (std::nothrow) steelyard_context(allocator, threads, device, stream);
   return context ? Status() : resourceExhausted("no memory for a context");
 }
 
@@ -146,10 +159,12 @@ void steelyard_context_cancel(steelyard_context *context) {
 
 const void *steelyard_context_arena(const steelyard_context *context,
                                     size_t *bytes) {
+  bool onDevice = context->lastOnDevice;
   if (bytes) {
-    *bytes = context->arena.bytes;
+    *bytes = onDevice ? context->session->arenaBytes : context->arena.bytes;
   }
-  return context->arena.memory;
+  return onDevice ? cuda::toPointer(context->session->arena)
+                  : context->arena.memory;
 }
 
 int64_t steelyard_context_check_failures(const steelyard_context *context,
@@ -181,6 +196,12 @@ int32_t steelyard_poll(steelyard_context *context) {
 }
 
 void steelyard_mark(steelyard_context *context, int64_t site) {
+  if (context->runsOnDevice()) {
+    Status status = context->session->synchronize();
+    if (!status.ok()) {
+      context->fail(status.code(), status.message());
+    }
+  }
   auto now = std::chrono::steady_clock::now();
   if (site >= 0) {
     auto index = static_cast<size_t>(site);

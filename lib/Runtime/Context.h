@@ -7,9 +7,11 @@
 
 #include <atomic>
 #include <chrono>
+#include <memory>
 #include <mutex>
 #include <vector>
 
+#include "CUDA/Session.h"
 #include "Support.h"
 #include "ThreadPool.h"
 
@@ -31,9 +33,10 @@ struct CallerBuffer {
 } // namespace steelyard::runtime
 
 struct steelyard_context {
-  steelyard_context(const steelyard_allocator &allocator, int threadCount)
-      : allocator(allocator), pool(threadCount),
-        scratch(static_cast<size_t>(threadCount)) {}
+  steelyard_context(const steelyard_allocator &allocator, int threadCount,
+                    int deviceOrdinal, void *stream)
+      : allocator(allocator), pool(threadCount), deviceOrdinal(deviceOrdinal),
+        stream(stream), scratch(static_cast<size_t>(threadCount)) {}
   ~steelyard_context();
   steelyard_context(const steelyard_context &) = delete;
 
@@ -44,6 +47,12 @@ struct steelyard_context {
   /// At least `bytes` of memory for the running thread of the pool, aligned to
   /// 64, valid until it asks again; null when the allocation fails.
   void *threadScratch(size_t bytes);
+
+  /// Makes `session` if there is none.
+  steelyard::runtime::Status openSession();
+
+  /// The call that runs is one of a cuda executable.
+  bool runsOnDevice() const { return session && session->running; }
 
   /// Keeps the first error of a call. From any thread.
   void fail(int32_t code, std::string message);
@@ -58,6 +67,11 @@ struct steelyard_context {
   std::atomic<bool> cancelRequested{false};
   steelyard::runtime::Buffer arena;
   std::vector<steelyard::runtime::CallerBuffer> callerBuffers;
+
+  const int deviceOrdinal;
+  void *const stream; // the caller's, or null
+  std::unique_ptr<steelyard::runtime::cuda::Session> session; // once needed
+  bool lastOnDevice = false; // where the last call ran
 
   int64_t checkCount = 0;
   int64_t checkFailures = 0;

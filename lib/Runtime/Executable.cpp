@@ -2,39 +2,16 @@
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "Executable.h"
+
 #include <algorithm>
 #include <cstring>
-#include <deque>
 #include <memory>
 #include <new>
+#include <string_view>
 #include <vector>
 
-#include "Context.h"
-#include "Support.h"
-
 using namespace steelyard::runtime;
-
-struct steelyard_executable {
-  std::vector<steelyard_function> functions;
-  std::string target, processor, features;
-  void (*release)(void *owner) = nullptr;
-  void *owner = nullptr;
-
-  // What the pointers in `functions` point to.
-  std::deque<std::string> strings;
-  std::deque<std::vector<int64_t>> shapes;
-  std::deque<std::vector<steelyard_value>> values;
-  std::deque<std::vector<steelyard_arena_tensor>> arenaTensors;
-  std::deque<std::vector<steelyard_site>> sites;
-  std::deque<std::unique_ptr<unsigned char[]>> initials;
-
-  const char *keep(const char *text) {
-    return strings.emplace_back(text ? text : "").c_str();
-  }
-  const int64_t *keep(const int64_t *shape, int64_t rank) {
-    return shapes.emplace_back(shape, shape + rank).data();
-  }
-};
 
 //===----------------------------------------------------------------------===//
 // Creation
@@ -240,6 +217,86 @@ static Status copyFunction(steelyard_executable &executable,
   return Status();
 }
 
+/// That text ends: the driver looks for its closing zero.
+static bool isWhole(const steelyard_gpu_image &image) {
+  const auto *data = static_cast<const char *>(image.data);
+  std::string_view start(
+      data, static_cast<size_t>(std::min<int64_t>(image.bytes, 4)));
+  return start == "\x7f"
+                  "ELF" ||
+         start == "\x50\xed\x55\xba" || // fat binary
+         start == "\xb1\x43\x62\x46" || // its wrapper
+         data[image.bytes - 1] == 0;
+}
+
+/// The images but for their data.
+static Status copyImages(steelyard_executable &executable,
+                         const steelyard_executable_desc &desc) {
+  int64_t count = desc.image_count;
+  if (count < 0 || (count > 0 && !desc.images)) {
+    return invalidArgument("an executable with a list of no images");
+  }
+  if (count > 0 && !executable.isForDevice()) {
+    return invalidArgument("an executable for 'cpu' with images of a GPU");
+  }
+  executable.images.assign(desc.images, desc.images + count);
+  for (steelyard_gpu_image &image : executable.images) {
+    std::string what =
+        std::string("the image for '") + (image.chip ? image.chip : "") + "'";
+    if (!cuda::Chip().parse(image.chip)) {
+      return invalidArgument(what + ", which is no chip of NVIDIA's (sm_90a)");
+    }
+    if (!image.data || image.bytes <= 0) {
+      return invalidArgument(what + " has no data");
+    }
+    if (!isWhole(image)) {
+      return invalidArgument(what + " is neither machine code nor text with a "
+                                    "closing zero");
+    }
+    int64_t kernels = image.kernel_count;
+    if (kernels < 0 || (kernels > 0 && !image.kernels)) {
+      return invalidArgument(what + " has a list of no kernels");
+    }
+    if (kernels != executable.images.front().kernel_count) {
+      return invalidArgument(
+          format("%s has %lld kernels, and the first one has %lld",
+                 what.c_str(), static_cast<long long>(kernels),
+                 static_cast<long long>(desc.images->kernel_count)));
+    }
+    auto &names =
+        executable.kernels.emplace_back(image.kernels, image.kernels + kernels);
+    for (const char *&name : names) {
+      if (!name || !*name) {
+        return invalidArgument(what + " has a kernel without a name");
+      }
+      name = executable.keep(name);
+    }
+    image.kernels = names.data();
+    image.chip = executable.keep(image.chip);
+  }
+  return Status();
+}
+
+static Status copyConstants(steelyard_executable &executable,
+                            const steelyard_executable_desc &desc) {
+  int64_t count = desc.constant_count;
+  if (count < 0 || (count > 0 && !desc.constants)) {
+    return invalidArgument("an executable with a list of no constants");
+  }
+  if (count > 0 && !executable.isForDevice()) {
+    return invalidArgument("an executable for 'cpu' with constants of a GPU");
+  }
+  executable.constants.assign(desc.constants, desc.constants + count);
+  for (int64_t i = 0; i < count; ++i) {
+    const steelyard_constant &constant = desc.constants[i];
+    if (constant.bytes < 0 || (constant.bytes > 0 && !constant.data)) {
+      return invalidArgument(
+          format("constant %lld has no data", static_cast<long long>(i)));
+    }
+  }
+  return Status();
+}
+
 static Status checkProcessor(const steelyard_executable &executable) {
   std::string missing;
   for (const std::string &feature : split(executable.features, ',')) {
@@ -271,9 +328,9 @@ static Status createExecutable(const steelyard_executable_desc *desc,
   executable.target = desc->target ? desc->target : "cpu";
   executable.processor = desc->processor ? desc->processor : "";
   executable.features = desc->features ? desc->features : "";
-  if (executable.target != "cpu") {
+  if (executable.target != "cpu" && executable.target != "cuda") {
     return unimplemented("an executable for '" + executable.target +
-                         "'; this runtime runs those for 'cpu'");
+                         "'; this runtime runs those for 'cpu' and 'cuda'");
   }
   Status able = checkProcessor(executable);
   if (!able.ok()) {
@@ -291,6 +348,13 @@ static Status createExecutable(const steelyard_executable_desc *desc,
     if (!status.ok()) {
       return status;
     }
+  }
+  Status status = copyImages(executable, *desc);
+  if (status.ok()) {
+    status = copyConstants(executable, *desc);
+  }
+  if (!status.ok()) {
+    return status;
   }
   executable.release = desc->release;
   executable.owner = desc->owner;
@@ -324,10 +388,12 @@ void steelyard_executable_destroy(steelyard_executable *executable) {
   if (!executable) {
     return;
   }
-  if (executable->release) {
-    executable->release(executable->owner);
-  }
+  void (*release)(void *) = executable->release;
+  void *owner = executable->owner;
   delete executable;
+  if (release) {
+    release(owner);
+  }
 }
 
 int64_t
@@ -352,159 +418,4 @@ int64_t steelyard_executable_find(const steelyard_executable *executable,
     }
   }
   return -1;
-}
-
-//===----------------------------------------------------------------------===//
-// Execution
-//===----------------------------------------------------------------------===//
-
-static Status checkBuffer(const steelyard_value &value, bool isResult,
-                          int64_t index, const void *buffer,
-                          std::vector<CallerBuffer> &buffers) {
-  int64_t bytes = steelyard_value_bytes(&value);
-  if (bytes == 0) {
-    return Status();
-  }
-  const char *kind = isResult ? "result" : "argument";
-  if (!buffer) {
-    return invalidArgument(format("%s %lld ('%s') is a null pointer", kind,
-                                  static_cast<long long>(index), value.name));
-  }
-  auto begin = reinterpret_cast<uintptr_t>(buffer);
-  size_t alignment = steelyard_type_bytes(value.type);
-  if (alignment > 8) {
-    alignment = 8; // complex<f64>
-  }
-  if (begin % alignment) {
-    return invalidArgument(format("%s %lld ('%s') is not aligned to %zu bytes",
-                                  kind, static_cast<long long>(index),
-                                  value.name, alignment));
-  }
-  buffers.push_back(
-      {begin, begin + static_cast<uintptr_t>(bytes), isResult, index});
-  return Status();
-}
-
-/// Null pointers, alignment, and results that overlap what they may not.
-static Status checkBuffers(const steelyard_function &function,
-                           const void *const *arguments, void *const *results,
-                           std::vector<CallerBuffer> &buffers) {
-  buffers.clear();
-  if ((function.argument_count && !arguments) ||
-      (function.result_count && !results)) {
-    return invalidArgument("no list of arguments or of results");
-  }
-  for (int64_t i = 0; i < function.argument_count; ++i) {
-    const steelyard_value &value = function.arguments[i];
-    // A donated argument in its result's buffer is seen as that result.
-    if (value.alias >= 0 && arguments[i] &&
-        results[value.alias] == arguments[i]) {
-      continue;
-    }
-    Status status =
-        checkBuffer(value, /*isResult=*/false, i, arguments[i], buffers);
-    if (!status.ok()) {
-      return status;
-    }
-  }
-  for (int64_t i = 0; i < function.result_count; ++i) {
-    Status status = checkBuffer(function.results[i], /*isResult=*/true, i,
-                                results[i], buffers);
-    if (!status.ok()) {
-      return status;
-    }
-  }
-  std::sort(buffers.begin(), buffers.end(),
-            [](const CallerBuffer &a, const CallerBuffer &b) {
-              return a.begin < b.begin;
-            });
-  // The buffers so far that reach furthest: any, and among results.
-  const CallerBuffer *furthest = nullptr, *furthestResult = nullptr;
-  for (const CallerBuffer &buffer : buffers) {
-    const CallerBuffer *other = buffer.isResult ? furthest : furthestResult;
-    if (other && buffer.begin < other->end) {
-      const CallerBuffer &result = buffer.isResult ? buffer : *other;
-      const CallerBuffer &second = buffer.isResult ? *other : buffer;
-      return invalidArgument(
-          format("result %lld overlaps %s %lld, which is not donated to it",
-                 static_cast<long long>(result.index),
-                 second.isResult ? "result" : "argument",
-                 static_cast<long long>(second.index)));
-    }
-    if (!furthest || buffer.end > furthest->end) {
-      furthest = &buffer;
-    }
-    if (buffer.isResult &&
-        (!furthestResult || buffer.end > furthestResult->end)) {
-      furthestResult = &buffer;
-    }
-  }
-  return Status();
-}
-
-static Status run(const steelyard_function &function,
-                  steelyard_context &context, const void *const *arguments,
-                  void *const *results) {
-  if (context.cancelled()) {
-    return cancelled("cancelled before it began");
-  }
-  Status status =
-      checkBuffers(function, arguments, results, context.callerBuffers);
-  if (!status.ok()) {
-    return status;
-  }
-  if (!context.reserve(context.arena,
-                       static_cast<size_t>(function.arena_bytes))) {
-    return resourceExhausted(
-        format("no memory for an arena of %lld bytes",
-               static_cast<long long>(function.arena_bytes)));
-  }
-  int32_t code;
-  {
-    DefaultFloatEnvironment environment;
-    code = function.entry(&context, context.arena.memory, arguments, results);
-  }
-  std::lock_guard<std::mutex> lock(context.mutex);
-  if (!context.error.ok()) {
-    return context.error;
-  }
-  if (code == 0) {
-    return Status();
-  }
-  if (context.cancelled()) {
-    return cancelled("cancelled");
-  }
-  return internal(format("function '%s' returned %d without a "
-                         "message",
-                         function.name, code));
-}
-
-int32_t steelyard_execute(const steelyard_executable *executable,
-                          int64_t function, steelyard_context *context,
-                          const void *const *arguments, void *const *results,
-                          steelyard_error *error) {
-  if (!executable || !context) {
-    return report(invalidArgument("no executable or no context"), error);
-  }
-  const steelyard_function *description =
-      steelyard_executable_function(executable, function);
-  if (!description) {
-    return report(notFound(format("no function %lld among %zu",
-                                  static_cast<long long>(function),
-                                  executable->functions.size())),
-                  error);
-  }
-  if (context->busy.exchange(true, std::memory_order_acquire)) {
-    return report(failedPrecondition("the context is running another call"),
-                  error);
-  }
-  context->checkCount = 0;
-  context->checkFailures = 0;
-  context->checkReports.clear();
-  context->error = Status();
-  Status status = run(*description, *context, arguments, results);
-  // One request stops one call, or comes too late for it.
-  context->cancelRequested.store(false, std::memory_order_relaxed);
-  context->busy.store(false, std::memory_order_release);
-  return report(status, error);
 }

@@ -19,7 +19,7 @@ from steelyard._errors import RunError
 from steelyard._state import KeepsRecipeState, ScaledArray, pack
 from steelyard._types import dtype_of, empty
 
-_ABI_MAJOR = 2
+_ABI_MAJOR = 3
 _RUNTIME = f"libsteelyard_rt.so.{_ABI_MAJOR}"
 _OK, _NOT_FOUND = 0, 5
 _RECIPE_STATE, _OBSERVED = 2, 3  # STEELYARD_VALUE_*

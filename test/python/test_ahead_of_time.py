@@ -106,7 +106,7 @@ def test_a_c_program_trains_without_python(scheme: str, tmp_path: pathlib.Path) 
     function = ahead_of_time.write(tmp_path, step, state, inputs)
     ahead_of_time.build(tmp_path)
     needed = subprocess.run(["ldd", tmp_path / "train"], check=True, capture_output=True, text=True).stdout
-    assert "libsteelyard_rt.so.2" in needed and not re.search("python|LLVM|MLIR", needed)
+    assert "libsteelyard_rt.so.3" in needed and not re.search("python|LLVM|MLIR", needed)
     losses = []
     for batch in inputs:
         *state, loss = step(*state, *batch)

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
-ABI_VERSION = 2 << 16
+ABI_VERSION = 3 << 16
 
 # steelyard.h's element types and their ml_dtypes.
 FORMATS = {
@@ -75,6 +75,10 @@ class Description(ctypes.Structure):
         ("target", ctypes.c_char_p),
         ("processor", ctypes.c_char_p),
         ("features", ctypes.c_char_p),
+        ("image_count", ctypes.c_int64),
+        ("images", ctypes.c_void_p),
+        ("constant_count", ctypes.c_int64),
+        ("constants", ctypes.c_void_p),
         ("release", ctypes.c_void_p),
         ("owner", ctypes.c_void_p),
     ]

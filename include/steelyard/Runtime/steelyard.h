@@ -45,7 +45,15 @@
 //
 // fork. A child process may go on using executables and contexts that were
 // idle when it was forked: workers are started anew. A context that was inside
-// `steelyard_execute` must be neither used nor destroyed in the child.
+// `steelyard_execute` must be neither used nor destroyed in the child. CUDA
+// does not survive a fork: a child may use it only if its parent had not.
+//
+// CUDA. An executable for "cuda" is called as one for "cpu" is, but buffers lie
+// on the device and addresses are the device's. Nothing of CUDA is linked: its
+// driver is opened when first needed, $STEELYARD_CUDA_DRIVER, else
+// libcuda.so.1, version 12.0 or later. A context works in the device's primary
+// CUDA context, which it shares with the CUDA runtime and all that use it, and
+// makes it current only for the time of a call.
 //===----------------------------------------------------------------------===//
 
 #ifndef STEELYARD_RUNTIME_STEELYARD_H
@@ -66,7 +74,7 @@ extern "C" {
 
 /* Major << 16 | minor. A larger minor only adds functions; a description made
    for another major is refused. */
-#define STEELYARD_ABI_VERSION ((uint32_t)(2u << 16))
+#define STEELYARD_ABI_VERSION ((uint32_t)(3u << 16))
 
 /* The version of the library that is loaded. */
 STEELYARD_API uint32_t steelyard_abi_version(void);
@@ -77,7 +85,7 @@ enum {
   STEELYARD_OK = 0,
   STEELYARD_CANCELLED = 1,           /* steelyard_context_cancel was called */
   STEELYARD_INVALID_ARGUMENT = 3,    /* the caller's mistake */
-  STEELYARD_NOT_FOUND = 5,           /* no such function, file or symbol */
+  STEELYARD_NOT_FOUND = 5,           /* no such function, file, device */
   STEELYARD_RESOURCE_EXHAUSTED = 8,  /* an allocation failed */
   STEELYARD_FAILED_PRECONDITION = 9, /* context in use, ABI version differs */
   STEELYARD_UNIMPLEMENTED = 12,      /* valid, but not supported here */
@@ -186,8 +194,21 @@ typedef struct steelyard_context_options {
   /* Threads a call may use, the calling one included. 0: the environment's
      STEELYARD_THREADS, else the processors this thread may run on. */
   int32_t thread_count;
-  /* For the arena and scratch memory; NULL: the C library's. Copied. */
+  /* For the arena and scratch memory of the host; NULL: the C library's.
+     Copied. */
   const steelyard_allocator *allocator;
+  /* For executables of target "cuda": the ordinal of the device that they run
+     on, in the order of `steelyard_device_name`. Looked at by the first of
+     them. */
+  int32_t device;
+  int32_t reserved; /* 0 */
+  /* The CUstream on which they run, of the device's primary CUDA context: a
+     call puts its work there and returns, and the caller keeps buffers, context
+     and executable until that is done. CU_STREAM_LEGACY ((void *)1) is CUDA's
+     default stream. NULL: a stream of the context's own, and a call waits for
+     its work. That one waits for what was put on CUDA's default stream before,
+     as the default stream does for it. */
+  void *stream;
 } steelyard_context_options;
 
 /* `options` NULL: all defaults. Null on failure. Workers start with the first
@@ -212,7 +233,8 @@ STEELYARD_API void steelyard_context_cancel(steelyard_context *context);
 
 /* The arena as the last call left it (functions give their tensors' offsets in
    it, see `steelyard_arena_tensor`), its size in `*bytes` (may be NULL). Null
-   and 0 before a call needed one. Valid until the next call or destruction. */
+   and 0 before a call needed one. Valid until the next call or destruction.
+   After a call of a "cuda" executable it is an address of the device. */
 STEELYARD_API const void *
 steelyard_context_arena(const steelyard_context *context, size_t *bytes);
 
@@ -297,7 +319,9 @@ typedef struct steelyard_arena_tensor {
 
 /* Compiled code: 0, or nonzero after `steelyard_context_set_error`, or what
    `steelyard_poll` returned. `arena` is aligned to 64 bytes, its contents are
-   unspecified, and no result lives in it. */
+   unspecified, and no result lives in it. For "cuda" the code is the host's
+   all the same; `arena`, which is aligned to 256 bytes, and what `arguments`
+   and `results` hold are addresses of the device. */
 typedef int32_t (*steelyard_entry)(steelyard_context *context, void *arena,
                                    const void *const *arguments,
                                    void *const *results);
@@ -318,12 +342,34 @@ typedef struct steelyard_function {
   int32_t reserved;   /* 0 */
 } steelyard_function;
 
+/* Machine code of a GPU. */
+typedef struct steelyard_gpu_image {
+  /* The chip that it is for, in the names of NVIDIA's compilers. "sm_80" runs
+     on chips of compute capability 8.0 or 8.x, "sm_90a" on 9.0 alone, "sm_100f"
+     on the family of 10.0. */
+  const char *chip;
+  /* What cuModuleLoadDataEx takes: a cubin, a fat binary, or PTX, which ends in
+     a zero byte that is counted. */
+  const void *data;
+  int64_t bytes;
+  /* What `steelyard_gpu_launch` names by its index: each image has one for
+     each, under any name. */
+  int64_t kernel_count;
+  const char *const *kernels;
+} steelyard_gpu_image;
+
+/* What `steelyard_gpu_constant` names by its index. */
+typedef struct steelyard_constant {
+  const void *data;
+  int64_t bytes;
+} steelyard_constant;
+
 typedef struct steelyard_executable_desc {
   uint32_t abi_version; /* STEELYARD_ABI_VERSION */
   uint32_t reserved;    /* 0 */
   int64_t function_count;
   const steelyard_function *functions;
-  /* What the code runs on: "cpu". Null is "cpu". */
+  /* What the code runs on: "cpu" or "cuda". Null is "cpu". */
   const char *target;
   /* The processor it was compiled for, in LLVM's names: "x86-64-v3". Null or
      "": not said. */
@@ -332,14 +378,23 @@ typedef struct steelyard_executable_desc {
      `steelyard_processor_supports`, separated by commas; null or "": nothing.
      Creation fails with STEELYARD_FAILED_PRECONDITION where it lacks one. */
   const char *features;
+  /* For "cuda", else none: its kernels, for one chip or several, of which the
+     one closest to the device is taken; none where no kernel is launched. The
+     runtime keeps what the pointers to data point to until `release`. */
+  int64_t image_count;
+  const steelyard_gpu_image *images;
+  /* Likewise: what is put on a device when it is first needed there. */
+  int64_t constant_count;
+  const steelyard_constant *constants;
   /* Called once, with `owner`, when the executable is destroyed: lets go of
      the code. May be null. Not called when creation fails. */
   void (*release)(void *owner);
   void *owner;
 } steelyard_executable_desc;
 
-/* Copies the description (names, shapes and initial values included), refuses
-   one that contradicts itself: STEELYARD_INVALID_ARGUMENT names what. */
+/* Copies the description (names, shapes and initial values included, but not
+   the data of images and constants), refuses one that contradicts itself:
+   STEELYARD_INVALID_ARGUMENT names what. No device is needed. */
 STEELYARD_API steelyard_executable *
 steelyard_executable_create(const steelyard_executable_desc *desc,
                             steelyard_error *error);
@@ -368,7 +423,8 @@ steelyard_executable_processor(const steelyard_executable *executable);
 STEELYARD_API const char *
 steelyard_executable_features(const steelyard_executable *executable);
 
-/* NULL is allowed. No call may be running. */
+/* NULL is allowed. No call may be running. What calls have left on streams of
+   their callers is waited for. */
 STEELYARD_API void
 steelyard_executable_destroy(steelyard_executable *executable);
 
@@ -394,7 +450,17 @@ STEELYARD_API int64_t steelyard_value_bytes(const steelyard_value *value);
    argument otherwise than as `alias` allows. A second call on a running context
    fails with STEELYARD_FAILED_PRECONDITION. A failed check
    (`steelyard_check_*`) is not an error of the call. After any error results
-   are unspecified. */
+   are unspecified.
+
+   For "cuda" buffers are memory of the context's device, whoever allocated it
+   (or managed memory); memory of the host or of another device is
+   STEELYARD_INVALID_ARGUMENT. The first call on a device loads the code there
+   (STEELYARD_FAILED_PRECONDITION: compiled for another chip), the first in a
+   context makes its arena. Later calls of a function allocate nothing and wait
+   only where code reads a condition, so that a stream may capture them. What
+   kernels do wrong is found where something waits: at the end of the call, or
+   where there is a stream of the caller's, in `steelyard_context_synchronize`
+   or a later call; the process can't use the device any more then. */
 STEELYARD_API int32_t steelyard_execute(const steelyard_executable *executable,
                                         int64_t function,
                                         steelyard_context *context,
@@ -420,6 +486,54 @@ STEELYARD_API int32_t steelyard_set_blas_path(const char *path,
    own. Static. */
 STEELYARD_API const char *steelyard_blas_description(void);
 
+//===- Devices ------------------------------------------------------------===//
+
+/* How many devices the CUDA driver has; 0 with why in `error` where there is no
+   driver, an old one, or no device: STEELYARD_NOT_FOUND or
+   STEELYARD_FAILED_PRECONDITION. */
+STEELYARD_API int32_t steelyard_device_count(steelyard_error *error);
+
+/* The device's name in the driver's words ("NVIDIA H100 80GB HBM3") and its
+   chip ("sm_90"). Static; null when there is no such device. */
+STEELYARD_API const char *steelyard_device_name(int32_t device,
+                                                steelyard_error *error);
+STEELYARD_API const char *steelyard_device_chip(int32_t device,
+                                                steelyard_error *error);
+
+/* Memory of the context's device for buffers, aligned to 256 bytes; any other
+   that CUDA's allocators give is as good. Each of these fails with
+   STEELYARD_FAILED_PRECONDITION while a call runs in the context. */
+
+/* `bytes` of the device's memory, never null but on failure:
+   STEELYARD_RESOURCE_EXHAUSTED says how much there is. */
+STEELYARD_API void *steelyard_context_allocate(steelyard_context *context,
+                                               size_t bytes,
+                                               steelyard_error *error);
+
+/* Waits for the work on the context's stream, then frees what
+   `steelyard_context_allocate` gave, in any context of the device. NULL is
+   allowed. The caller frees all of it; a context that is destroyed does not. */
+STEELYARD_API int32_t steelyard_context_free(steelyard_context *context,
+                                             void *device,
+                                             steelyard_error *error);
+
+/* Copy `bytes` between the host and the device, after the work on the context's
+   stream, and wait for it. */
+STEELYARD_API int32_t steelyard_context_upload(steelyard_context *context,
+                                               void *device, const void *host,
+                                               size_t bytes,
+                                               steelyard_error *error);
+STEELYARD_API int32_t steelyard_context_download(steelyard_context *context,
+                                                 void *host, const void *device,
+                                                 size_t bytes,
+                                                 steelyard_error *error);
+
+/* Waits for the work on the context's stream; STEELYARD_INTERNAL when a kernel
+   failed. Nothing to do, and no driver needed, in a context that has not used
+   its device. */
+STEELYARD_API int32_t steelyard_context_synchronize(steelyard_context *context,
+                                                    steelyard_error *error);
+
 //===- For compiled code --------------------------------------------------===//
 
 /* Only inside `steelyard_execute`, with its context; from the calling thread
@@ -434,7 +548,7 @@ STEELYARD_API void steelyard_context_set_error(steelyard_context *context,
 STEELYARD_API int32_t steelyard_poll(steelyard_context *context);
 
 /* The time since the last mark in this call was spent at `site`; a negative one
-   starts the clock. */
+   starts the clock. For "cuda" it waits for the work so far. */
 STEELYARD_API void steelyard_mark(steelyard_context *context, int64_t site);
 
 /* body(b, e, closure) once for each chunk [b, e) = [begin + i*grain,
@@ -474,10 +588,42 @@ typedef struct steelyard_gemm_desc {
 STEELYARD_API int32_t steelyard_gemm(steelyard_context *context,
                                      const steelyard_gemm_desc *desc);
 
+/* What code of "cuda" executables calls, on the host. Addresses are the
+   device's, work goes on the context's stream in the order of the calls, and
+   nothing waits unless it says so. Each returns 0, or nonzero with the
+   context's error set (the kernel, the driver's own words) or when the call was
+   cancelled; an entry returns it at once. */
+
+/* Launches kernel `kernel` of the image. `arguments` holds the address of each
+   parameter's value, which is read before it returns. A grid of no blocks is
+   no work. `shared_bytes` of dynamic shared memory may be all that the device
+   gives a block. */
+STEELYARD_API int32_t steelyard_gpu_launch(
+    steelyard_context *context, int64_t kernel, const uint32_t grid[3],
+    const uint32_t block[3], uint32_t shared_bytes, void **arguments);
+
+/* Copies `bytes` within the device; the two don't overlap. */
+STEELYARD_API int32_t steelyard_gpu_copy(steelyard_context *context, void *to,
+                                         const void *from, size_t bytes);
+
+/* Zeroes `bytes`. */
+STEELYARD_API int32_t steelyard_gpu_fill(steelyard_context *context, void *to,
+                                         size_t bytes);
+
+/* Copies `bytes` to the host and waits for them: a loop's condition. */
+STEELYARD_API int32_t steelyard_gpu_read(steelyard_context *context, void *host,
+                                         const void *device, size_t bytes);
+
+/* The address of constant `index`, aligned to 256 bytes; null with the
+   context's error set. Waits where it puts it there: once for each device. */
+STEELYARD_API const void *steelyard_gpu_constant(steelyard_context *context,
+                                                 int64_t index);
+
 /* Checks compare two dense row-major buffers of one shape; a failure is
    recorded with `location` (may be null), the first differing index, what was
    got and wanted, and how many elements differ. A NaN equals any NaN. A
-   complex number is compared part by part. */
+   complex number is compared part by part. For "cuda" both are the device's,
+   and are waited for. */
 
 /* Bytes are equal: +0 is not -0. */
 STEELYARD_API void steelyard_check_eq(steelyard_context *context,

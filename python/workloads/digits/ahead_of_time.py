@@ -73,7 +73,7 @@ def write(
 def build(folder: pathlib.Path) -> None:
     """Compiles train.c beside a copy of the runtime."""
     runtime = pathlib.Path(runtime_path())
-    name = "libsteelyard_rt.so.2"
+    name = "libsteelyard_rt.so.3"
     shutil.copy(runtime, folder / name)
     flags = ["-std=c11", "-O1", "-Wall", "-Wextra", "-Werror", f"-I{INCLUDE}", "-Wl,-rpath,$ORIGIN"]
     compiler = os.environ.get("CC") or "cc"

@@ -353,7 +353,8 @@ static void testDescriptions() {
   desc.target = "abacus";
   EXPECT(!steelyard_executable_create(&desc, &error) &&
          error.code == STEELYARD_UNIMPLEMENTED);
-  EXPECT_CONTAINS(error.message, "'abacus'; this runtime runs those for 'cpu'");
+  EXPECT_CONTAINS(error.message,
+                  "'abacus'; this runtime runs those for 'cpu' and 'cuda'");
   desc.target = "cpu";
   desc.processor = "made-up";
   desc.features = "sse9,,beads";

@@ -27,7 +27,7 @@ inline int failures = 0;
 /// `text` contains `part`.
 #define EXPECT_CONTAINS(text, part)                                            \
   do {                                                                         \
-    std::string whole = (text);                                                \
+    const std::string &whole = (text);                                         \
     if (whole.find(part) == std::string::npos) {                               \
       std::fprintf(stderr, "%s:%d: '%s' is not in: %s\n", __FILE__, __LINE__,  \
                    part, whole.c_str());                                       \

@@ -1,0 +1,164 @@
+//===- Driver.h - CUDA's driver, opened at run time -------------*- C++ -*-===//
+// Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// The part of the CUDA driver API that the runtime uses, declared here so that
+// nothing of CUDA is needed to build or to link. Signatures and numbers are
+// those of the CUDA Driver API's reference manual, version 12.
+//===----------------------------------------------------------------------===//
+
+#ifndef STEELYARD_LIB_RUNTIME_CUDA_DRIVER_H
+#define STEELYARD_LIB_RUNTIME_CUDA_DRIVER_H
+
+#include <string>
+#include <vector>
+
+#include "../Support.h"
+
+namespace steelyard::runtime::cuda {
+
+// Enumerations are ints, as they are to the C compiler's calls.
+
+using Result = int; // CUresult; those that the runtime tells apart:
+enum : int {
+  kSuccess = 0,
+  kInvalidValue = 1,
+  kOutOfMemory = 2,
+  kNotInitialized = 3,
+  kNoDevice = 100,
+  kInvalidImage = 200,
+  kNoBinaryForGPU = 209,
+  kECCUncorrectable = 214,
+  kInvalidPTX = 218,
+  kNVLinkUncorrectable = 220,
+  kUnsupportedPTXVersion = 222,
+  kNotFound = 500,
+  kIllegalAddress = 700,
+  kLaunchTimeout = 702,
+  kAssert = 710,
+  kHardwareStackError = 714,
+  kIllegalInstruction = 715,
+  kMisalignedAddress = 716,
+  kInvalidAddressSpace = 717,
+  kInvalidPC = 718,
+  kLaunchFailed = 719,
+  kSystemDriverMismatch = 803,
+};
+
+using DeviceHandle = int;     // CUdevice
+using Address = uint64_t;     // CUdeviceptr
+using ContextHandle = void *; // CUcontext
+using StreamHandle = void *;  // CUstream
+using ModuleHandle = void *;  // CUmodule
+using KernelHandle = void *;  // CUfunction
+
+using DeviceAttribute = int;
+enum : int {
+  kSharedMemoryPerBlockOptIn = 97,
+  kComputeCapabilityMajor = 75,
+  kComputeCapabilityMinor = 76,
+};
+
+using PointerAttribute = int;
+enum : int {
+  kPointerMemoryType = 2, // unsigned: a kMemory, 0 for what CUDA doesn't know
+  kPointerIsManaged = 8,  // unsigned
+  kPointerDevice = 9,     // int, the ordinal
+};
+
+enum : unsigned { kMemoryHost = 1, kMemoryDevice = 2 };
+
+using JITOption = int;
+enum : int { kJITErrorLog = 5, kJITErrorLogBytes = 6 };
+
+using FunctionAttribute = int;
+enum : int { kMaxDynamicSharedBytes = 8 };
+
+/// name, symbol, parameters. _v2 is what cuda.h means by the plain name.
+#define STEELYARD_CUDA_FUNCTIONS(F)                                            \
+  F(driverGetVersion, "cuDriverGetVersion", (int *version))                    \
+  F(init, "cuInit", (unsigned flags))                                          \
+  F(getErrorName, "cuGetErrorName", (Result result, const char **name))        \
+  F(getErrorString, "cuGetErrorString", (Result result, const char **text))    \
+  F(deviceGetCount, "cuDeviceGetCount", (int *count))                          \
+  F(deviceGet, "cuDeviceGet", (DeviceHandle * device, int ordinal))            \
+  F(deviceGetName, "cuDeviceGetName",                                          \
+    (char *name, int bytes, DeviceHandle device))                              \
+  F(deviceGetAttribute, "cuDeviceGetAttribute",                                \
+    (int *value, DeviceAttribute attribute, DeviceHandle device))              \
+  F(primaryRetain, "cuDevicePrimaryCtxRetain",                                 \
+    (ContextHandle * context, DeviceHandle device))                            \
+  F(primaryRelease, "cuDevicePrimaryCtxRelease_v2", (DeviceHandle device))     \
+  F(ctxPush, "cuCtxPushCurrent_v2", (ContextHandle context))                   \
+  F(ctxPop, "cuCtxPopCurrent_v2", (ContextHandle * context))                   \
+  F(ctxSynchronize, "cuCtxSynchronize", ())                                    \
+  F(streamCreate, "cuStreamCreate", (StreamHandle * stream, unsigned flags))   \
+  F(streamSynchronize, "cuStreamSynchronize", (StreamHandle stream))           \
+  F(streamDestroy, "cuStreamDestroy_v2", (StreamHandle stream))                \
+  F(memGetInfo, "cuMemGetInfo_v2", (size_t *free, size_t *total))              \
+  F(memAlloc, "cuMemAlloc_v2", (Address * address, size_t bytes))              \
+  F(memFree, "cuMemFree_v2", (Address address))                                \
+  F(copyToDevice, "cuMemcpyHtoDAsync_v2",                                      \
+    (Address to, const void *from, size_t bytes, StreamHandle stream))         \
+  F(copyToHost, "cuMemcpyDtoHAsync_v2",                                        \
+    (void *to, Address from, size_t bytes, StreamHandle stream))               \
+  F(copyOnDevice, "cuMemcpyDtoDAsync_v2",                                      \
+    (Address to, Address from, size_t bytes, StreamHandle stream))             \
+  F(fillBytes, "cuMemsetD8Async",                                              \
+    (Address to, unsigned char value, size_t bytes, StreamHandle stream))      \
+  F(pointerGetAttributes, "cuPointerGetAttributes",                            \
+    (unsigned count, PointerAttribute *attributes, void **values,              \
+     Address pointer))                                                         \
+  F(moduleLoad, "cuModuleLoadDataEx",                                          \
+    (ModuleHandle * module, const void *image, unsigned optionCount,           \
+     JITOption *options, void **values))                                       \
+  F(moduleUnload, "cuModuleUnload", (ModuleHandle module))                     \
+  F(moduleGetFunction, "cuModuleGetFunction",                                  \
+    (KernelHandle * kernel, ModuleHandle module, const char *name))            \
+  F(functionGetAttribute, "cuFuncGetAttribute",                                \
+    (int *value, FunctionAttribute attribute, KernelHandle kernel))            \
+  F(functionSetAttribute, "cuFuncSetAttribute",                                \
+    (KernelHandle kernel, FunctionAttribute attribute, int value))             \
+  F(launchKernel, "cuLaunchKernel",                                            \
+    (KernelHandle kernel, unsigned gridX, unsigned gridY, unsigned gridZ,      \
+     unsigned blockX, unsigned blockY, unsigned blockZ, unsigned sharedBytes,  \
+     StreamHandle stream, void **parameters, void **extra))
+
+/// A device that the driver has.
+struct Device {
+  int ordinal = 0;
+  DeviceHandle handle = 0;
+  int major = 0, minor = 0; // compute capability
+  std::string name;         // "NVIDIA H100 80GB HBM3"
+  std::string chip;         // "sm_90"
+
+  /// "device 0 (NVIDIA H100 80GB HBM3)"
+  std::string description() const;
+};
+
+/// The functions of the driver, and its devices.
+struct Driver {
+#define STEELYARD_CUDA_MEMBER(name, symbol, parameters)                        \
+  Result(*name) parameters = nullptr;
+  STEELYARD_CUDA_FUNCTIONS(STEELYARD_CUDA_MEMBER)
+#undef STEELYARD_CUDA_MEMBER
+
+  std::vector<Device> devices; // never empty
+
+  /// "CUDA_ERROR_OUT_OF_MEMORY: out of memory", and what follows from it.
+  std::string explain(Result result) const;
+
+  /// `what`: explanation; with the code that suits `result`.
+  Status failure(Result result, const std::string &what) const;
+};
+
+/// Opens the driver at the first call that succeeds. Thread-safe; what it gives
+/// lives as long as the process.
+Status getDriver(const Driver *&driver);
+
+/// The device `ordinal`.
+Status getDevice(int ordinal, const Driver *&driver, const Device *&device);
+
+} // namespace steelyard::runtime::cuda
+
+#endif // STEELYARD_LIB_RUNTIME_CUDA_DRIVER_H

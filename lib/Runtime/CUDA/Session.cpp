@@ -1,0 +1,211 @@
+//===- Session.cpp - A context's part of a device ---------------*- C++ -*-===//
+// Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "Session.h"
+
+#include <algorithm>
+
+using namespace steelyard::runtime;
+using namespace steelyard::runtime::cuda;
+
+//===----------------------------------------------------------------------===//
+// The CUDA context
+//===----------------------------------------------------------------------===//
+
+Status PrimaryContext::retain() {
+  Result result = driver.primaryRetain(&handle, device.handle);
+  if (result == kSuccess) {
+    return Status();
+  }
+  handle = nullptr;
+  return driver.failure(result, device.description() + " can't be used");
+}
+
+PrimaryContext::~PrimaryContext() {
+  if (handle) {
+    driver.primaryRelease(device.handle);
+  }
+}
+
+Current::Current(const PrimaryContext &primary) : primary(primary) {
+  Result result = primary.driver.ctxPush(primary.handle);
+  if (result != kSuccess) {
+    status = primary.driver.failure(result, primary.device.description() +
+                                                " can't be used");
+  }
+}
+
+Current::~Current() {
+  if (status.ok()) {
+    ContextHandle popped = nullptr;
+    primary.driver.ctxPop(&popped);
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Session
+//===----------------------------------------------------------------------===//
+
+Status Session::open(int ordinal, StreamHandle stream,
+                     std::unique_ptr<Session> &session) {
+  const Driver *driver = nullptr;
+  const Device *device = nullptr;
+  Status status = getDevice(ordinal, driver, device);
+  if (!status.ok()) {
+    return status;
+  }
+  std::unique_ptr<Session> opening(new Session(*driver, *device));
+  status = opening->primary.retain();
+  if (!status.ok()) {
+    return status;
+  }
+  if (stream) {
+    opening->stream = stream;
+  } else {
+    Current current(opening->primary);
+    if (!current.status.ok()) {
+      return current.status;
+    }
+    // A blocking one: what others did on the default stream comes first.
+    Result result = driver->streamCreate(&opening->stream, /*flags=*/0);
+    if (result != kSuccess) {
+      return driver->failure(result, "no stream of " + device->description());
+    }
+    opening->ownsStream = true;
+  }
+  session = std::move(opening);
+  return Status();
+}
+
+Session::~Session() {
+  if (!primary.handle || (!ownsStream && !arena)) {
+    return;
+  }
+  Current current(primary);
+  if (!current.status.ok()) {
+    return;
+  }
+  driver().streamSynchronize(stream);
+  if (arena) {
+    driver().memFree(arena);
+  }
+  if (ownsStream) {
+    driver().streamDestroy(stream);
+  }
+}
+
+Status Session::allocate(size_t bytes, const std::string &what,
+                         Address &address) {
+  Result result = driver().memAlloc(&address, std::max<size_t>(bytes, 1));
+  if (result == kSuccess) {
+    return Status();
+  }
+  std::string message =
+      format("no memory for %s of %zu bytes on %s", what.c_str(), bytes,
+             device().description().c_str());
+  size_t free = 0, total = 0;
+  if (result == kOutOfMemory &&
+      driver().memGetInfo(&free, &total) == kSuccess) {
+    message += format(", where %zu of %zu are free", free, total);
+  }
+  return driver().failure(result, message);
+}
+
+Status Session::reserveArena(size_t bytes) {
+  if (bytes <= arenaBytes) {
+    return Status();
+  }
+  if (arena) {
+    // A call that did not wait may be using it.
+    Status status = synchronize();
+    if (!status.ok()) {
+      return status;
+    }
+    driver().memFree(arena);
+    arena = arenaBytes = 0;
+  }
+  Address grown = 0;
+  Status status = allocate(bytes, "an arena", grown);
+  if (status.ok()) {
+    arena = grown;
+    arenaBytes = bytes;
+  }
+  return status;
+}
+
+Status Session::synchronize() {
+  Result result = driver().streamSynchronize(stream);
+  return result == kSuccess
+             ? Status()
+             : driver().failure(result, "work on " + device().description() +
+                                            " failed");
+}
+
+Status Session::upload(Address to, const void *from, size_t bytes) {
+  if (bytes == 0) {
+    return Status();
+  }
+  Result result = driver().copyToDevice(to, from, bytes, stream);
+  if (result != kSuccess) {
+    return driver().failure(result,
+                            format("%zu bytes can't be copied to %s", bytes,
+                                   device().description().c_str()));
+  }
+  return synchronize();
+}
+
+Status Session::download(void *to, Address from, size_t bytes) {
+  if (bytes == 0) {
+    return Status();
+  }
+  Result result = driver().copyToHost(to, from, bytes, stream);
+  if (result != kSuccess) {
+    return driver().failure(result,
+                            format("%zu bytes can't be copied from %s", bytes,
+                                   device().description().c_str()));
+  }
+  return synchronize();
+}
+
+namespace {
+
+/// What CUDA knows of an address.
+struct Pointer {
+  Pointer(const Driver &driver, Address address) {
+    PointerAttribute attributes[] = {kPointerMemoryType, kPointerIsManaged,
+                                     kPointerDevice};
+    void *values[] = {&type, &isManaged, &ordinal};
+    result = driver.pointerGetAttributes(3, attributes, values, address);
+  }
+
+  Result result;
+  unsigned type = 0, isManaged = 0;
+  int ordinal = -1;
+};
+
+} // namespace
+
+bool Session::isOfDevice(Address address) const {
+  Pointer pointer(primary.driver, address);
+  return pointer.result == kSuccess &&
+         (pointer.isManaged || (pointer.type == kMemoryDevice &&
+                                pointer.ordinal == primary.device.ordinal));
+}
+
+Status Session::explainPointer(Address address, const std::string &what) const {
+  Pointer pointer(primary.driver, address);
+  std::string on = primary.device.description();
+  if (pointer.result != kSuccess) {
+    return primary.driver.failure(pointer.result,
+                                  what + " can't be looked up on " + on);
+  }
+  if (pointer.type != kMemoryDevice) {
+    return invalidArgument(what + " is memory of the host, and " + on +
+                           " is to use it: copy it to memory of the device "
+                           "(steelyard_context_upload)");
+  }
+  return invalidArgument(format("%s is memory of device %d, and the context's "
+                                "is %s",
+                                what.c_str(), pointer.ordinal, on.c_str()));
+}

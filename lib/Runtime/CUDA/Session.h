@@ -1,0 +1,103 @@
+//===- Session.h - A context's part of a device -----------------*- C++ -*-===//
+// Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef STEELYARD_LIB_RUNTIME_CUDA_SESSION_H
+#define STEELYARD_LIB_RUNTIME_CUDA_SESSION_H
+
+#include <memory>
+
+#include "Driver.h"
+
+namespace steelyard::runtime::cuda {
+
+class Module;
+
+/// The primary CUDA context of a device, which lives as long as somebody keeps
+/// it: memory, streams and modules go with it.
+class PrimaryContext {
+public:
+  PrimaryContext(const Driver &driver, const Device &device)
+      : driver(driver), device(device) {}
+  ~PrimaryContext();
+  PrimaryContext(const PrimaryContext &) = delete;
+
+  Status retain();
+
+  const Driver &driver;
+  const Device &device;
+  ContextHandle handle = nullptr; // null: not kept
+};
+
+/// The primary context is the thread's current one while this lives.
+class Current {
+public:
+  explicit Current(const PrimaryContext &primary);
+  ~Current();
+  Current(const Current &) = delete;
+
+  Status status; // why it is not
+
+private:
+  const PrimaryContext &primary;
+};
+
+/// What a `steelyard_context` has on its device. Everything but `open` and the
+/// destructor is called with the primary context current.
+class Session {
+public:
+  /// Opens the driver, keeps the primary context of device `ordinal`, and makes
+  /// a stream where `stream` is null.
+  static Status open(int ordinal, StreamHandle stream,
+                     std::unique_ptr<Session> &session);
+  ~Session();
+  Session(const Session &) = delete;
+
+  const Driver &driver() const { return primary.driver; }
+  const Device &device() const { return primary.device; }
+
+  /// At least one byte, aligned to 256. `what` names it in the message.
+  Status allocate(size_t bytes, const std::string &what, Address &address);
+
+  /// Makes the arena at least `bytes` large; its contents are lost when it
+  /// grows.
+  Status reserveArena(size_t bytes);
+
+  /// Waits for the stream.
+  Status synchronize();
+
+  /// Copies, and waits for it.
+  Status upload(Address to, const void *from, size_t bytes);
+  Status download(void *to, Address from, size_t bytes);
+
+  /// That `address`, which `describe` names, is memory that kernels may use.
+  template <typename Describe>
+  Status checkPointer(Address address, Describe describe) const {
+    return isOfDevice(address) ? Status() : explainPointer(address, describe());
+  }
+
+  PrimaryContext primary;
+  StreamHandle stream = nullptr;
+  bool ownsStream = false;
+  Address arena = 0;
+  size_t arenaBytes = 0;
+  Module *running = nullptr; // the code of the call that runs, or null
+
+private:
+  Session(const Driver &driver, const Device &device)
+      : primary(driver, device) {}
+
+  bool isOfDevice(Address address) const;
+  Status explainPointer(Address address, const std::string &what) const;
+};
+
+inline Address toAddress(const void *pointer) {
+  return reinterpret_cast<Address>(pointer);
+}
+inline void *toPointer(Address address) {
+  return reinterpret_cast<void *>(address); // NOLINT(performance-no-int-to-ptr)
+}
+
+} // namespace steelyard::runtime::cuda
+
+#endif // STEELYARD_LIB_RUNTIME_CUDA_SESSION_H

@@ -1,0 +1,578 @@
+//===- FakeCUDA.cpp - A CUDA driver without a GPU ---------------*- C++ -*-===//
+// Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "FakeCUDA.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+using namespace fakecuda;
+
+namespace {
+
+enum : int {
+  kSuccess = 0,
+  kInvalidValue = 1,
+  kOutOfMemory = 2,
+  kNotInitialized = 3,
+  kNoDevice = 100,
+  kInvalidDevice = 101,
+  kInvalidImage = 200,
+  kInvalidContext = 201,
+  kInvalidHandle = 400,
+  kNotFound = 500,
+};
+
+struct Context;
+
+struct Allocation {
+  std::unique_ptr<char[]> memory;
+  size_t bytes;
+  Context *context;
+};
+
+struct Stream {
+  Context *context;
+  std::deque<std::function<int()>> work;
+};
+
+struct Context {
+  int device = 0;
+  int keepers = 0;
+  int sticky = kSuccess;
+  size_t used = 0;
+};
+
+struct Module;
+struct Kernel {
+  const KernelSymbol *symbol;
+  Module *module;
+  int sharedLimit = 49152;
+};
+struct Module {
+  Context *context;
+  const Image *image;
+  std::map<std::string, Kernel> kernels;
+};
+
+/// The driver's state; its functions run one at a time.
+struct State {
+  std::recursive_mutex mutex;
+  bool initialized = false;
+  std::map<std::string, int64_t> calls;
+  std::map<int, Context> contexts;
+  std::map<uintptr_t, Allocation> allocations;
+  std::set<Stream *> streams;
+  std::set<Module *> modules;
+  int64_t current = 0; // pushed, on all threads
+};
+
+State &state() {
+  static auto *instance = new State;
+  return *instance;
+}
+
+thread_local std::vector<Context *> stack;
+
+Context *currentContext() { return stack.empty() ? nullptr : stack.back(); }
+
+std::vector<std::string> parts(const char *variable, const char *otherwise) {
+  const char *text = std::getenv(variable);
+  std::vector<std::string> found;
+  std::string rest = text ? text : otherwise;
+  while (!rest.empty()) {
+    size_t end = std::min(rest.find(','), rest.size());
+    found.push_back(rest.substr(0, end));
+    rest.erase(0, end + 1);
+  }
+  return found;
+}
+
+int number(const char *text) {
+  return static_cast<int>(std::strtol(text, nullptr, 10));
+}
+
+void *pointer(uint64_t address) {
+  return reinterpret_cast<void *>(address); // NOLINT(performance-no-int-to-ptr)
+}
+
+size_t deviceMemory() {
+  const char *text = std::getenv("FAKE_CUDA_MEMORY");
+  return text ? std::strtoull(text, nullptr, 10) : size_t(1) << 30;
+}
+
+std::vector<std::string> capabilities() {
+  return parts("FAKE_CUDA_DEVICES", "9.0");
+}
+
+/// Counts the call; what it was told to return.
+int begin(const char *function) {
+  ++state().calls[function];
+  for (const std::string &part : parts("FAKE_CUDA_FAIL", "")) {
+    size_t sign = part.find('=');
+    if (part.substr(0, sign) == function) {
+      return number(part.c_str() + sign + 1);
+    }
+  }
+  return kSuccess;
+}
+
+/// The allocation that holds all of [address, address + bytes).
+Allocation *find(uintptr_t address, size_t bytes) {
+  auto after = state().allocations.upper_bound(address);
+  if (after == state().allocations.begin()) {
+    return nullptr;
+  }
+  auto &[start, allocation] = *std::prev(after);
+  return address + bytes <= start + allocation.bytes ? &allocation : nullptr;
+}
+
+int run(Stream &stream) {
+  while (!stream.work.empty()) {
+    std::function<int()> work = std::move(stream.work.front());
+    stream.work.pop_front();
+    int result = stream.context->sticky ? kSuccess : work();
+    if (result != kSuccess) {
+      stream.context->sticky = result;
+    }
+  }
+  return stream.context->sticky;
+}
+
+/// The stream, of the current context.
+int check(void *handle, Stream *&stream) {
+  stream = static_cast<Stream *>(handle);
+  if (!currentContext()) {
+    return kInvalidContext;
+  }
+  if (!state().streams.count(stream) || stream->context != currentContext()) {
+    return kInvalidHandle;
+  }
+  return currentContext()->sticky;
+}
+
+int push(void *handle, const std::function<int()> &work) {
+  Stream *stream = nullptr;
+  int result = check(handle, stream);
+  if (result == kSuccess) {
+    stream->work.push_back(work);
+  }
+  return result;
+}
+
+} // namespace
+
+#define BEGIN(function)                                                        \
+  std::lock_guard<std::recursive_mutex> lock(state().mutex);                   \
+  if (int told = begin(function)) {                                            \
+    return told;                                                               \
+  }
+#define BEGIN_INITIALIZED(function)                                            \
+  BEGIN(function)                                                              \
+  if (!state().initialized) {                                                  \
+    return kNotInitialized;                                                    \
+  }
+#define BEGIN_CURRENT(function)                                                \
+  BEGIN_INITIALIZED(function)                                                  \
+  if (!currentContext()) {                                                     \
+    return kInvalidContext;                                                    \
+  }                                                                            \
+  if (currentContext()->sticky) {                                              \
+    return currentContext()->sticky;                                           \
+  }
+
+extern "C" {
+
+int64_t fakeCUDACount(const char *function) {
+  std::lock_guard<std::recursive_mutex> lock(state().mutex);
+  int64_t sum = 0;
+  for (const auto &[name, count] : state().calls) {
+    sum += !function || name == function ? count : 0;
+  }
+  return sum;
+}
+
+int64_t fakeCUDALeaks() {
+  std::lock_guard<std::recursive_mutex> lock(state().mutex);
+  auto leaks =
+      static_cast<int64_t>(state().allocations.size() + state().streams.size() +
+                           state().modules.size());
+  for (const auto &[device, context] : state().contexts) {
+    leaks += context.keepers;
+  }
+  return leaks + state().current;
+}
+
+int cuDriverGetVersion(int *version) {
+  BEGIN("cuDriverGetVersion")
+  const char *text = std::getenv("FAKE_CUDA_VERSION");
+  *version = text ? number(text) : 12040;
+  return kSuccess;
+}
+
+int cuInit(unsigned) {
+  BEGIN("cuInit")
+  if (capabilities().empty()) {
+    return kNoDevice;
+  }
+  state().initialized = true;
+  return kSuccess;
+}
+
+int cuGetErrorName(int result, const char **name) {
+  static const std::map<int, const char *> names = {
+      {0, "CUDA_SUCCESS"},
+      {1, "CUDA_ERROR_INVALID_VALUE"},
+      {2, "CUDA_ERROR_OUT_OF_MEMORY"},
+      {3, "CUDA_ERROR_NOT_INITIALIZED"},
+      {100, "CUDA_ERROR_NO_DEVICE"},
+      {101, "CUDA_ERROR_INVALID_DEVICE"},
+      {200, "CUDA_ERROR_INVALID_IMAGE"},
+      {201, "CUDA_ERROR_INVALID_CONTEXT"},
+      {400, "CUDA_ERROR_INVALID_HANDLE"},
+      {500, "CUDA_ERROR_NOT_FOUND"},
+      {700, "CUDA_ERROR_ILLEGAL_ADDRESS"},
+      {701, "CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES"},
+  };
+  auto found = names.find(result);
+  *name = found == names.end() ? nullptr : found->second;
+  return *name ? kSuccess : kInvalidValue;
+}
+
+int cuGetErrorString(int result, const char **text) {
+  *text = result == 700 ? "an illegal memory access was encountered"
+          : result == 2 ? "out of memory"
+                        : "in the driver's words";
+  return kSuccess;
+}
+
+int cuDeviceGetCount(int *count) {
+  BEGIN_INITIALIZED("cuDeviceGetCount")
+  *count = static_cast<int>(capabilities().size());
+  return kSuccess;
+}
+
+int cuDeviceGet(int *device, int ordinal) {
+  BEGIN_INITIALIZED("cuDeviceGet")
+  *device = ordinal + 40; // a handle is no ordinal
+  return ordinal < static_cast<int>(capabilities().size()) ? kSuccess
+                                                           : kInvalidDevice;
+}
+
+int cuDeviceGetName(char *name, int bytes, int) {
+  BEGIN_INITIALIZED("cuDeviceGetName")
+  std::strncpy(name, "Fake GPU", static_cast<size_t>(bytes));
+  return kSuccess;
+}
+
+int cuDeviceGetAttribute(int *value, int attribute, int device) {
+  BEGIN_INITIALIZED("cuDeviceGetAttribute")
+  std::string capability = capabilities()[static_cast<size_t>(device - 40)];
+  switch (attribute) {
+  case 75:
+    *value = number(capability.c_str());
+    return kSuccess;
+  case 76:
+    *value = number(capability.c_str() + capability.find('.') + 1);
+    return kSuccess;
+  case 97:
+    *value = 232448;
+    return kSuccess;
+  default:
+    return kInvalidValue;
+  }
+}
+
+int cuDevicePrimaryCtxRetain(void **context, int device) {
+  BEGIN_INITIALIZED("cuDevicePrimaryCtxRetain")
+  Context &primary = state().contexts[device - 40];
+  primary.device = device - 40;
+  ++primary.keepers;
+  *context = &primary;
+  return kSuccess;
+}
+
+int cuDevicePrimaryCtxRelease_v2(int device) {
+  BEGIN_INITIALIZED("cuDevicePrimaryCtxRelease_v2")
+  Context &primary = state().contexts[device - 40];
+  if (primary.keepers == 0) {
+    return kInvalidContext;
+  }
+  if (--primary.keepers == 0) {
+    primary.sticky = kSuccess;
+  }
+  return kSuccess;
+}
+
+int cuCtxPushCurrent_v2(void *context) {
+  BEGIN_INITIALIZED("cuCtxPushCurrent_v2")
+  if (static_cast<Context *>(context)->keepers == 0) {
+    return kInvalidContext;
+  }
+  stack.push_back(static_cast<Context *>(context));
+  ++state().current;
+  return kSuccess;
+}
+
+int cuCtxPopCurrent_v2(void **context) {
+  BEGIN_INITIALIZED("cuCtxPopCurrent_v2")
+  if (stack.empty()) {
+    return kInvalidContext;
+  }
+  *context = stack.back();
+  stack.pop_back();
+  --state().current;
+  return kSuccess;
+}
+
+int cuCtxSynchronize() {
+  BEGIN_CURRENT("cuCtxSynchronize")
+  for (Stream *stream : state().streams) {
+    if (stream->context == currentContext()) {
+      run(*stream);
+    }
+  }
+  return currentContext()->sticky;
+}
+
+int cuStreamCreate(void **stream, unsigned) {
+  BEGIN_CURRENT("cuStreamCreate")
+  auto *created = new Stream{currentContext(), {}};
+  state().streams.insert(created);
+  *stream = created;
+  return kSuccess;
+}
+
+int cuStreamSynchronize(void *handle) {
+  BEGIN_INITIALIZED("cuStreamSynchronize")
+  Stream *stream = nullptr;
+  int result = check(handle, stream);
+  return result == kSuccess ? run(*stream) : result;
+}
+
+int cuStreamDestroy_v2(void *handle) {
+  BEGIN_INITIALIZED("cuStreamDestroy_v2")
+  auto *stream = static_cast<Stream *>(handle);
+  if (!state().streams.erase(stream)) {
+    return kInvalidHandle;
+  }
+  run(*stream);
+  delete stream;
+  return kSuccess;
+}
+
+int cuMemGetInfo_v2(size_t *free, size_t *total) {
+  BEGIN_CURRENT("cuMemGetInfo_v2")
+  *total = deviceMemory();
+  *free = *total - currentContext()->used;
+  return kSuccess;
+}
+
+int cuMemAlloc_v2(uint64_t *address, size_t bytes) {
+  BEGIN_CURRENT("cuMemAlloc_v2")
+  Context *context = currentContext();
+  if (bytes == 0) {
+    return kInvalidValue;
+  }
+  if (bytes > deviceMemory() - context->used) {
+    return kOutOfMemory;
+  }
+  std::unique_ptr<char[]> memory(new char[bytes + 256]);
+  std::memset(memory.get(), 0xcd, bytes + 256);
+  uintptr_t begin =
+      (reinterpret_cast<uintptr_t>(memory.get()) + 255) / 256 * 256;
+  state().allocations[begin] = {std::move(memory), bytes, context};
+  context->used += bytes;
+  *address = begin;
+  return kSuccess;
+}
+
+/// Streams need not be done with it, which the real one's users can't rely on.
+int cuMemFree_v2(uint64_t address) {
+  BEGIN_INITIALIZED("cuMemFree_v2")
+  auto found = state().allocations.find(address);
+  if (found == state().allocations.end()) {
+    return kInvalidValue;
+  }
+  found->second.context->used -= found->second.bytes;
+  state().allocations.erase(found);
+  return kSuccess;
+}
+
+int cuMemcpyHtoDAsync_v2(uint64_t to, const void *from, size_t bytes,
+                         void *stream) {
+  BEGIN_CURRENT("cuMemcpyHtoDAsync_v2")
+  if (!find(to, bytes)) {
+    return kInvalidValue;
+  }
+  return push(stream, [=] {
+    std::memcpy(pointer(to), from, bytes);
+    return kSuccess;
+  });
+}
+
+int cuMemcpyDtoHAsync_v2(void *to, uint64_t from, size_t bytes, void *stream) {
+  BEGIN_CURRENT("cuMemcpyDtoHAsync_v2")
+  if (!find(from, bytes)) {
+    return kInvalidValue;
+  }
+  return push(stream, [=] {
+    std::memcpy(to, pointer(from), bytes);
+    return kSuccess;
+  });
+}
+
+int cuMemcpyDtoDAsync_v2(uint64_t to, uint64_t from, size_t bytes,
+                         void *stream) {
+  BEGIN_CURRENT("cuMemcpyDtoDAsync_v2")
+  if (!find(to, bytes) || !find(from, bytes)) {
+    return kInvalidValue;
+  }
+  return push(stream, [=] {
+    if (!find(to, bytes) || !find(from, bytes)) {
+      return 700;
+    }
+    std::memcpy(pointer(to), pointer(from), bytes);
+    return 0;
+  });
+}
+
+int cuMemsetD8Async(uint64_t to, unsigned char value, size_t bytes,
+                    void *stream) {
+  BEGIN_CURRENT("cuMemsetD8Async")
+  if (!find(to, bytes)) {
+    return kInvalidValue;
+  }
+  return push(stream, [=] {
+    if (!find(to, bytes)) {
+      return 700;
+    }
+    std::memset(pointer(to), value, bytes);
+    return 0;
+  });
+}
+
+int cuPointerGetAttributes(unsigned count, const int *attributes, void **values,
+                           uint64_t address) {
+  BEGIN_INITIALIZED("cuPointerGetAttributes")
+  const Allocation *allocation = find(address, 1);
+  for (unsigned i = 0; i < count; ++i) {
+    auto *value = static_cast<int *>(values[i]);
+    switch (attributes[i]) {
+    case 2: // CU_MEMORYTYPE_DEVICE; 0 for what it does not know
+      *value = allocation ? 2 : 0;
+      break;
+    case 8:
+      *value = 0;
+      break;
+    case 9:
+      *value = allocation ? allocation->context->device : -2;
+      break;
+    default:
+      return kInvalidValue;
+    }
+  }
+  return kSuccess;
+}
+
+int cuModuleLoadDataEx(void **module, const void *data, unsigned count,
+                       const int *options, void **values) {
+  BEGIN_CURRENT("cuModuleLoadDataEx")
+  const auto *image = static_cast<const Image *>(data);
+  if (image->magic != kMagic) {
+    for (unsigned i = 0; i < count; ++i) {
+      if (options[i] == 5) {
+        std::strcpy(static_cast<char *>(values[i]), "line 1: no such thing");
+      }
+    }
+    return kInvalidImage;
+  }
+  auto *loaded = new Module{currentContext(), image, {}};
+  state().modules.insert(loaded);
+  *module = loaded;
+  return kSuccess;
+}
+
+int cuModuleUnload(void *module) {
+  BEGIN_INITIALIZED("cuModuleUnload")
+  if (!state().modules.erase(static_cast<Module *>(module))) {
+    return kInvalidHandle;
+  }
+  delete static_cast<Module *>(module);
+  return kSuccess;
+}
+
+int cuModuleGetFunction(void **kernel, void *handle, const char *name) {
+  BEGIN_CURRENT("cuModuleGetFunction")
+  auto *module = static_cast<Module *>(handle);
+  for (size_t i = 0; i < module->image->kernelCount; ++i) {
+    const KernelSymbol &symbol = module->image->kernels[i];
+    if (std::strcmp(symbol.name, name) == 0) {
+      *kernel = &module->kernels.try_emplace(name, Kernel{&symbol, module})
+                     .first->second;
+      return kSuccess;
+    }
+  }
+  return kNotFound;
+}
+
+int cuFuncGetAttribute(int *value, int attribute, void *kernel) {
+  BEGIN_CURRENT("cuFuncGetAttribute")
+  *value = static_cast<Kernel *>(kernel)->sharedLimit;
+  return attribute == 8 ? kSuccess : kInvalidValue;
+}
+
+int cuFuncSetAttribute(void *kernel, int attribute, int value) {
+  BEGIN_CURRENT("cuFuncSetAttribute")
+  if (attribute != 8 || value > 232448) {
+    return kInvalidValue;
+  }
+  static_cast<Kernel *>(kernel)->sharedLimit = value;
+  return kSuccess;
+}
+
+int cuLaunchKernel(void *handle, unsigned gridX, unsigned gridY, unsigned gridZ,
+                   unsigned blockX, unsigned blockY, unsigned blockZ,
+                   unsigned sharedBytes, void *stream, void **parameters,
+                   void **extra) {
+  BEGIN_CURRENT("cuLaunchKernel")
+  const auto *kernel = static_cast<const Kernel *>(handle);
+  if (extra || !gridX || !gridY || !gridZ || !blockX || !blockY || !blockZ ||
+      blockX * blockY * blockZ > 1024 ||
+      sharedBytes > static_cast<unsigned>(kernel->sharedLimit) ||
+      kernel->module->context != currentContext()) {
+    return kInvalidValue;
+  }
+  const KernelSymbol &symbol = *kernel->symbol;
+  std::vector<std::vector<char>> values;
+  for (size_t i = 0; i < symbol.argumentCount; ++i) {
+    const char *value = static_cast<const char *>(parameters[i]);
+    values.emplace_back(value, value + symbol.argumentBytes[i]);
+  }
+  Launch launch{{gridX, gridY, gridZ}, {blockX, blockY, blockZ}, sharedBytes};
+  // The module may be gone by then: so is its code.
+  auto *module = kernel->module;
+  KernelBody body = symbol.body;
+  return push(stream, [=]() mutable {
+    if (!state().modules.count(module)) {
+      return 700;
+    }
+    std::vector<void *> arguments;
+    arguments.reserve(values.size());
+    for (std::vector<char> &value : values) {
+      arguments.push_back(value.data());
+    }
+    return body(launch, arguments.data());
+  });
+}
+
+} // extern "C"

@@ -1,0 +1,58 @@
+//===- FakeCUDA.h - A CUDA driver without a GPU -----------------*- C++ -*-===//
+// Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// libfake_cuda.so has the entry points of libcuda.so.1 that the runtime uses.
+// Devices' memory is the host's, kernels are host functions in a fake image.
+// It is stricter than a real one where that shows mistakes: what goes on a
+// stream runs when the stream is waited for and not before; memory on a device
+// is found by its address, whole ranges are checked; a kernel that fails spoils
+// all calls that come after.
+//
+// Environment, read at each call:
+//   FAKE_CUDA_DEVICES  capabilities, one a device: "9.0,8.0"; default 9.0
+//   FAKE_CUDA_VERSION  as cuDriverGetVersion gives it; default 12040
+//   FAKE_CUDA_MEMORY   bytes of each device; default 2^30
+//   FAKE_CUDA_FAIL     "cuLaunchKernel=1,cuMemAlloc_v2=2": these return that
+//===----------------------------------------------------------------------===//
+
+#ifndef STEELYARD_TEST_UNIT_RUNTIME_FAKECUDA_H
+#define STEELYARD_TEST_UNIT_RUNTIME_FAKECUDA_H
+
+#include <cstddef>
+#include <cstdint>
+
+namespace fakecuda {
+
+struct Launch {
+  unsigned grid[3], block[3], sharedBytes;
+};
+
+/// Runs once a launch, gets the values' addresses; a CUresult.
+using KernelBody = int (*)(const Launch &launch, void **arguments);
+
+struct KernelSymbol {
+  const char *name;
+  KernelBody body;
+  size_t argumentCount;
+  size_t argumentBytes[4];
+};
+
+constexpr uint64_t kMagic = 0x4547414d49414b45;
+
+/// What steelyard_gpu_image::data points to.
+struct Image {
+  uint64_t magic = kMagic;
+  size_t kernelCount;
+  const KernelSymbol *kernels;
+};
+
+} // namespace fakecuda
+
+/// How often `function` was called; all of them for null. Of the fake.
+extern "C" using FakeCUDACount = int64_t(const char *function);
+/// What there is that was not given back: memory, streams, modules, contexts
+/// that are kept or current.
+extern "C" using FakeCUDALeaks = int64_t();
+
+#endif // STEELYARD_TEST_UNIT_RUNTIME_FAKECUDA_H
