@@ -113,13 +113,11 @@ Status openDriver(std::unique_ptr<Driver> &driver) {
   }
   driver = std::make_unique<Driver>();
   Status status = bindFunctions(library.get(), path, *driver);
-  if (status.ok()) {
-    status = findDevices(*driver);
+  if (!status.ok()) {
+    return status;
   }
-  if (status.ok()) {
-    std::ignore = library.release(); // open for good
-  }
-  return status;
+  std::ignore = library.release(); // what has been used may have threads
+  return findDevices(*driver);
 }
 
 /// A kernel went wrong, and nothing works any more.

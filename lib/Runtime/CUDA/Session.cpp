@@ -86,7 +86,11 @@ Session::~Session() {
   if (!current.status.ok()) {
     return;
   }
-  driver().streamSynchronize(stream);
+  if (ownsStream) {
+    driver().streamSynchronize(stream);
+  } else {
+    driver().ctxSynchronize(); // the caller's may be gone already
+  }
   if (arena) {
     driver().memFree(arena);
   }

@@ -62,6 +62,11 @@ inline int addOne(const fakecuda::Launch &launch, void **arguments) {
   const int32_t *x = *static_cast<int32_t **>(arguments[0]);
   int32_t *y = *static_cast<int32_t **>(arguments[1]);
   int64_t n = *static_cast<int64_t *>(arguments[2]);
+  auto *holds = fake<FakeCUDAHolds>("fakeCUDAHolds");
+  size_t bytes = sizeof(int32_t) * static_cast<size_t>(n);
+  if (!holds(x, bytes) || !holds(y, bytes)) {
+    return 700;
+  }
   for (int64_t i = 0; i < n; ++i) {
     y[i] = x[i] + 1;
   }

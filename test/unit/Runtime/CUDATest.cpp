@@ -13,7 +13,7 @@
 
 static void testDevices() {
   steelyard_error error;
-  EXPECT(steelyard_device_count(&error) == 2);
+  EXPECT(steelyard_device_count(&error) == 3);
   EXPECT(std::string(steelyard_device_name(0, &error)) == "Fake GPU");
   EXPECT(std::string(steelyard_device_chip(0, &error)) == "sm_90");
   EXPECT(std::string(steelyard_device_chip(1, &error)) == "sm_80");
@@ -146,8 +146,23 @@ static void testStream() {
     EXPECT(larger.run(context, y.memory, y.memory, throughArena).empty());
     EXPECT(steelyard_context_synchronize(context, nullptr) == 0);
     EXPECT(y.value() == 9);
+    // Destruction waits for what uses code, constants and the arena.
+    const int32_t numbers[kCount] = {3};
+    {
+      Program brief(0, {makeImage("sm_90a")}, {{numbers, sizeof numbers}});
+      EXPECT(brief
+                 .run(context, x.memory, y.memory,
+                      [](steelyard_context *inner, void *, const void *,
+                         void *out) {
+                        const void *in = steelyard_gpu_constant(inner, 0);
+                        EXPECT(launch(inner, kAddOne, in, out) == 0);
+                        return steelyard_gpu_copy(inner, out, in, 4);
+                      })
+                 .empty());
+    }
+    EXPECT(steelyard_context_synchronize(context, nullptr) == 0);
     EXPECT(program.run(context, x.memory, y.memory, throughArena).empty());
-    steelyard_context_destroy(context); // waits too
+    steelyard_context_destroy(context);
     EXPECT(y.value() == 7);
     EXPECT(fake<Destroy>("cuStreamDestroy_v2")(stream) == 0);
     void *popped = nullptr;
@@ -274,6 +289,7 @@ static void testCancellation() {
 static void testChips() {
   steelyard_context *hopper = makeDeviceContext(0);
   steelyard_context *ampere = makeDeviceContext(1);
+  steelyard_context *ada = makeDeviceContext(2);
   {
     Array x(hopper, 5), y(hopper, 0), x1(ampere, 5), y1(ampere, 0);
     char broken[sizeof kImage] = {}; // is not the one that is chosen
@@ -296,6 +312,17 @@ static void testChips() {
                  .run(ampere, x1.memory, y1.memory, addOneBody, &code) == told);
       EXPECT(code == STEELYARD_FAILED_PRECONDITION);
     }
+    Array x2(ada, 5), y2(ada, 0);
+    for (auto [chip, runs] : {std::pair<const char *, bool>{"sm_80", true},
+                              {"sm_86", true},
+                              {"sm_86f", true},
+                              {"sm_86a", false},
+                              {"sm_89a", true},
+                              {"sm_90", false}}) {
+      EXPECT(Program(0, {makeImage(chip)})
+                 .run(ada, x2.memory, y2.memory, addOneBody)
+                 .empty() == runs);
+    }
     // Without kernels any device will do.
     Program none(0, {});
     EXPECT(none.run(ampere, x1.memory, y1.memory,
@@ -305,6 +332,7 @@ static void testChips() {
   }
   steelyard_context_destroy(hopper);
   steelyard_context_destroy(ampere);
+  steelyard_context_destroy(ada);
   EXPECT(leakCount() == 0);
 }
 
@@ -345,7 +373,7 @@ static void testConcurrency() {
 }
 
 int main() {
-  Setting devices("FAKE_CUDA_DEVICES", "9.0,8.0");
+  Setting devices("FAKE_CUDA_DEVICES", "9.0,8.0,8.9");
   testDevices();
   testCall();
   testMoves();

@@ -77,8 +77,8 @@ struct State {
 };
 
 State &state() {
-  static auto *instance = new State;
-  return *instance;
+  static State instance; // of the library: gone when it is closed
+  return instance;
 }
 
 thread_local std::vector<Context *> stack;
@@ -210,6 +210,11 @@ int64_t fakeCUDALeaks() {
     leaks += context.keepers;
   }
   return leaks + state().current;
+}
+
+int fakeCUDAHolds(const void *address, size_t bytes) {
+  std::lock_guard<std::recursive_mutex> lock(state().mutex);
+  return find(reinterpret_cast<uintptr_t>(address), bytes) ? 1 : 0;
 }
 
 int cuDriverGetVersion(int *version) {
@@ -461,7 +466,7 @@ int cuMemsetD8Async(uint64_t to, unsigned char value, size_t bytes,
   });
 }
 
-int cuPointerGetAttributes(unsigned count, const int *attributes, void **values,
+int cuPointerGetAttributes(unsigned count, int *attributes, void **values,
                            uint64_t address) {
   BEGIN_INITIALIZED("cuPointerGetAttributes")
   const Allocation *allocation = find(address, 1);
@@ -485,7 +490,7 @@ int cuPointerGetAttributes(unsigned count, const int *attributes, void **values,
 }
 
 int cuModuleLoadDataEx(void **module, const void *data, unsigned count,
-                       const int *options, void **values) {
+                       int *options, void **values) {
   BEGIN_CURRENT("cuModuleLoadDataEx")
   const auto *image = static_cast<const Image *>(data);
   if (image->magic != kMagic) {

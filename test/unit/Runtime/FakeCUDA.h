@@ -54,5 +54,7 @@ extern "C" using FakeCUDACount = int64_t(const char *function);
 /// What there is that was not given back: memory, streams, modules, contexts
 /// that are kept or current.
 extern "C" using FakeCUDALeaks = int64_t();
+/// 1 where all of [address, address + bytes) is memory of a device.
+extern "C" using FakeCUDAHolds = int(const void *address, size_t bytes);
 
 #endif // STEELYARD_TEST_UNIT_RUNTIME_FAKECUDA_H
