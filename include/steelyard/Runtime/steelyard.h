@@ -371,16 +371,16 @@ typedef struct steelyard_executable_desc {
   const steelyard_function *functions;
   /* What the code runs on: "cpu" or "cuda". Null is "cpu". */
   const char *target;
-  /* The processor it was compiled for, in LLVM's names: "x86-64-v3". Null or
-     "": not said. */
+  /* The processor (of the host) it was compiled for, in LLVM's names:
+     "x86-64-v3". Null or "": not said. */
   const char *processor;
   /* What the processor must have, in the names of
      `steelyard_processor_supports`, separated by commas; null or "": nothing.
      Creation fails with STEELYARD_FAILED_PRECONDITION where it lacks one. */
   const char *features;
   /* For "cuda", else none: its kernels, for one chip or several, of which the
-     one closest to the device is taken; none where no kernel is launched. The
-     runtime keeps what the pointers to data point to until `release`. */
+     one closest to the device is taken; none where no kernel is launched. Their
+     data is not copied: it stays where it is until `release`. */
   int64_t image_count;
   const steelyard_gpu_image *images;
   /* Likewise: what is put on a device when it is first needed there. */
@@ -512,7 +512,8 @@ STEELYARD_API void *steelyard_context_allocate(steelyard_context *context,
 
 /* Waits for the work on the context's stream, then frees what
    `steelyard_context_allocate` gave, in any context of the device. NULL is
-   allowed. The caller frees all of it; a context that is destroyed does not. */
+   allowed. The caller frees all of it while the context lives: it may go with
+   the device's primary CUDA context, which lives until nobody uses it. */
 STEELYARD_API int32_t steelyard_context_free(steelyard_context *context,
                                              void *device,
                                              steelyard_error *error);
