@@ -6,6 +6,8 @@ import os
 import sys
 
 sys.path.insert(0, os.path.dirname(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "support"))
+import assemble
 import expectations
 
 config.name = "steelyard"
@@ -29,3 +31,5 @@ with open("/proc/cpuinfo", encoding="utf-8") as info:
 for feature, flag in (("avx2", "avx2"), ("avx512", "avx512f")):
     if flag in flags:
         config.available_features.add(feature)
+if assemble.find_ptxas():
+    config.available_features.add("ptxas")

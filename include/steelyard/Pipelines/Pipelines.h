@@ -25,6 +25,21 @@ llvm::ArrayRef<Stage> cpuStages();
 /// After the stage "loops", where asked for: marks that time each kernel.
 void buildProfilePipeline(mlir::OpPassManager &pm);
 
+/// What comes after a scheme for a GPU: kernels on vectors, launched by host
+/// functions on tensors.
+void buildCUDAKernels(mlir::OpPassManager &pm);
+
+struct CUDAOptions {
+  std::string chip;   ///< "sm_90a"
+  std::string format; ///< "isa" (PTX) or "bin" (a cubin)
+};
+
+/// Those kernels as a gpu.binary.
+void buildCUDABinary(mlir::OpPassManager &pm, const CUDAOptions &options);
+
+/// steelyard-cuda-kernels and steelyard-cuda-binary.
+void registerCUDAPipelines();
+
 /// steelyard-import and steelyard-cpu.
 void registerPipelines();
 

@@ -1,0 +1,42 @@
+//===- Schedule.h - How a group of operations runs on a GPU -----*- C++ -*-===//
+// Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef STEELYARD_TARGET_GPU_SCHEDULES_SCHEDULE_H
+#define STEELYARD_TARGET_GPU_SCHEDULES_SCHEDULE_H
+
+#include "steelyard/Target/GPU/Schedules/Writer.h"
+
+namespace steelyard::cuda {
+
+/// A kernel's blocks, and threads of a block, along x.
+struct LaunchShape {
+  int64_t blocks, threads;
+};
+
+/// A way to share a group's space among blocks, threads and vectors. One file
+/// each; the first that takes a group runs it.
+class Schedule {
+public:
+  virtual ~Schedule() = default;
+  /// For the kernel's name and remarks: "rows".
+  virtual llvm::StringRef name() const = 0;
+  virtual bool takes(const Group &group) const = 0;
+  /// Writes the kernel's body.
+  virtual LaunchShape write(Writer &writer) const = 0;
+};
+
+/// In the order in which they are asked.
+llvm::ArrayRef<std::unique_ptr<Schedule>> allSchedules();
+
+std::unique_ptr<Schedule> createFlatSchedule();
+std::unique_ptr<Schedule> createRowsSchedule();
+std::unique_ptr<Schedule> createColumnsSchedule();
+
+/// Elements that a thread reads or writes at once along a dimension: as many as
+/// 16 bytes hold of the narrowest tensor that lies along it, where all of them
+/// allow that.
+int64_t lanesAlong(const Group &group, unsigned dim);
+
+} // namespace steelyard::cuda
+
+#endif // STEELYARD_TARGET_GPU_SCHEDULES_SCHEDULE_H

@@ -1,0 +1,24 @@
+//===- Phases.h - What waits for which reduction ----------------*- C++ -*-===//
+// Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+#ifndef STEELYARD_LIB_TARGET_GPU_SCHEDULES_PHASES_H
+#define STEELYARD_LIB_TARGET_GPU_SCHEDULES_PHASES_H
+
+#include "steelyard/Target/GPU/Schedules/Group.h"
+
+namespace steelyard::cuda {
+
+/// What a group does between two waits: values of rows, then one pass over the
+/// columns, at whose end the reductions are known.
+struct Phase {
+  llvm::SmallVector<mlir::linalg::GenericOp> rowOps;
+  llvm::SmallVector<mlir::OpResult> rowStores;
+  llvm::SmallVector<mlir::linalg::GenericOp> reductions;
+  llvm::SmallVector<mlir::OpResult> stores;
+};
+
+llvm::SmallVector<Phase> phasesOf(const Group &group);
+
+} // namespace steelyard::cuda
+
+#endif // STEELYARD_LIB_TARGET_GPU_SCHEDULES_PHASES_H

@@ -1,0 +1,57 @@
+//===- Schedule.cpp - How a group of operations runs on a GPU ---*- C++ -*-===//
+// Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "steelyard/Target/GPU/Schedules/Schedule.h"
+
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace steelyard::cuda;
+
+ArrayRef<std::unique_ptr<Schedule>> steelyard::cuda::allSchedules() {
+  static const std::unique_ptr<Schedule> all[] = {
+      createRowsSchedule(), createColumnsSchedule(), createFlatSchedule()};
+  return all;
+}
+
+static int64_t elementBytes(Type type) {
+  return std::max<int64_t>(
+      1, getElementTypeOrSelf(type).getIntOrFloatBitWidth() / 8);
+}
+
+int64_t steelyard::cuda::lanesAlong(const Group &group, unsigned dim) {
+  constexpr int64_t kAccessBytes = 16;
+  int64_t narrowest = 0;
+  SmallVector<Access> along;
+  for (linalg::GenericOp op : group.ops()) {
+    for (OpOperand &operand : op->getOpOperands()) {
+      Access access = group.access(operand);
+      if (isa<RankedTensorType>(operand.get().getType()) &&
+          access.strides[dim] == 1) {
+        int64_t bytes = elementBytes(operand.get().getType());
+        narrowest = narrowest ? std::min(narrowest, bytes) : bytes;
+        along.push_back(access);
+      }
+    }
+  }
+  if (along.empty()) {
+    return 1;
+  }
+  // A vector lies within a line of the dimension, at a multiple of its size.
+  for (int64_t lanes = kAccessBytes / narrowest; lanes > 1; lanes /= 2) {
+    bool isAligned = group.sizes()[dim] % lanes == 0 &&
+                     llvm::all_of(along, [&](const Access &access) {
+                       return access.offset % lanes == 0 &&
+                              llvm::all_of(llvm::enumerate(access.strides),
+                                           [&](auto stride) {
+                                             return stride.index() == dim ||
+                                                    stride.value() % lanes == 0;
+                                           });
+                     });
+    if (isAligned) {
+      return lanes;
+    }
+  }
+  return 1;
+}

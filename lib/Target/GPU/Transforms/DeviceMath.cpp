@@ -1,0 +1,301 @@
+//===- DeviceMath.cpp - Functions and casts that the GPU has ----*- C++ -*-===//
+// Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "steelyard/Dialect/Scaled/IR/Scaled.h"
+#include "steelyard/Numerics/Format.h"
+#include "steelyard/Target/GPU/Transforms/Passes.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/IR/PatternMatch.h"
+#include "mlir/Transforms/WalkPatternRewriteDriver.h"
+
+namespace steelyard::cuda {
+#define GEN_PASS_DEF_CUDADEVICEMATH
+#include "steelyard/Target/GPU/Transforms/Passes.h.inc"
+} // namespace steelyard::cuda
+
+using namespace mlir;
+
+namespace {
+
+Type like(Type type, Type element) {
+  auto vector = dyn_cast<VectorType>(type);
+  return vector ? Type(vector.clone(element)) : element;
+}
+
+Value constant(ImplicitLocOpBuilder &b, Type type, double value) {
+  auto element = cast<FloatType>(getElementTypeOrSelf(type));
+  TypedAttr number = FloatAttr::get(element, value);
+  if (auto vector = dyn_cast<VectorType>(type)) {
+    number = DenseElementsAttr::get(vector, Attribute(number));
+  }
+  return arith::ConstantOp::create(b, number);
+}
+
+Value constant(ImplicitLocOpBuilder &b, Type type, int64_t value) {
+  TypedAttr number = IntegerAttr::get(getElementTypeOrSelf(type), value);
+  if (auto vector = dyn_cast<VectorType>(type)) {
+    number = DenseElementsAttr::get(vector, Attribute(number));
+  }
+  return arith::ConstantOp::create(b, number);
+}
+
+/// The elements of a scalar or vector.
+SmallVector<Value> elementsOf(ImplicitLocOpBuilder &b, Value value) {
+  auto vector = dyn_cast<VectorType>(value.getType());
+  if (!vector) {
+    return {value};
+  }
+  SmallVector<Value> elements;
+  for (int64_t lane = 0; lane < vector.getNumElements(); ++lane) {
+    elements.push_back(vector::ExtractOp::create(b, value, lane));
+  }
+  return elements;
+}
+
+Value fromElements(ImplicitLocOpBuilder &b, Type type, ArrayRef<Value> values) {
+  return isa<VectorType>(type)
+             ? vector::FromElementsOp::create(b, type, values).getResult()
+             : values.front();
+}
+
+/// Two elements of 8 bits from two float32, nearest even, saturating.
+Value convertPair(ImplicitLocOpBuilder &b, Value first, Value second,
+                  Type format) {
+  auto pair = VectorType::get(2, b.getI8Type());
+  // The first operand is the high half.
+  return NVVM::ConvertF32x2ToF8x2Op::create(
+      b, pair, second, first, NVVM::FPRoundingMode::RN,
+      NVVM::SaturationMode::SATFINITE, /*relu=*/false, format);
+}
+
+/// float32 to f8E4M3FN and f8E5M2. PTX converts to nearest even and saturates
+/// ("cvt", .satfinite); NaN has no sign there, so what is not a number, or too
+/// large where the cast does not saturate, is put in by selects.
+struct CastToFloat8 : OpRewritePattern<scaled::CastOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(scaled::CastOp op,
+                                PatternRewriter &rewriter) const override {
+    Type type = op.getType(), element = getElementTypeOrSelf(type);
+    bool isE4M3 = isa<Float8E4M3FNType>(element);
+    if (!(isE4M3 || isa<Float8E5M2Type>(element)) ||
+        !getElementTypeOrSelf(op.getInput().getType()).isF32() ||
+        op.getRandom() || op.getRounding() != scaled::Rounding::NearestEven) {
+      return failure();
+    }
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Value input = op.getInput();
+    SmallVector<Value> elements = elementsOf(b, input), codes;
+    for (size_t index = 0; index < elements.size(); index += 2) {
+      bool isPair = index + 1 < elements.size();
+      Value pair = convertPair(b, elements[index],
+                               elements[isPair ? index + 1 : index], element);
+      codes.push_back(vector::ExtractOp::create(b, pair, 0));
+      if (isPair) {
+        codes.push_back(vector::ExtractOp::create(b, pair, 1));
+      }
+    }
+    Type bytes = like(type, b.getI8Type()), words = like(type, b.getI32Type());
+    Value code = fromElements(b, bytes, codes);
+    Value bits = arith::BitcastOp::create(b, words, input);
+    Value sign = arith::TruncIOp::create(
+        b, bytes,
+        arith::AndIOp::create(
+            b, arith::ShRUIOp::create(b, bits, constant(b, words, int64_t(24))),
+            constant(b, words, int64_t(0x80))));
+    auto select = [&](Value condition, int64_t magnitude) {
+      Value special =
+          arith::OrIOp::create(b, sign, constant(b, bytes, magnitude));
+      code = arith::SelectOp::create(b, condition, special, code);
+    };
+    Value size = math::AbsFOp::create(b, input);
+    auto exceeds = [&](double bound, arith::CmpFPredicate predicate) -> Value {
+      return arith::CmpFOp::create(b, predicate, size,
+                                   constant(b, input.getType(), bound));
+    };
+    // The greatest that rounds to a number: 448 and 57344 and half a step more.
+    constexpr double kE4M3 = 464, kE5M2 = 61440;
+    if (isE4M3) {
+      select(op.getSaturate() ? arith::CmpFOp::create(
+                                    b, arith::CmpFPredicate::UNO, input, input)
+                                    .getResult()
+                              : exceeds(kE4M3, arith::CmpFPredicate::UGT),
+             0x7f);
+    } else {
+      if (!op.getSaturate()) {
+        select(exceeds(kE5M2, arith::CmpFPredicate::OGE), 0x7c);
+      }
+      select(arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, input, input),
+             0x7e);
+    }
+    rewriter.replaceOpWithNewOp<arith::BitcastOp>(op, type, code);
+    return success();
+  }
+};
+
+/// f8E4M3FN and f8E5M2 to what holds float16: exact.
+struct CastFromFloat8 : OpRewritePattern<scaled::CastOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(scaled::CastOp op,
+                                PatternRewriter &rewriter) const override {
+    Type from = getElementTypeOrSelf(op.getInput().getType()),
+         to = getElementTypeOrSelf(op.getType());
+    if (!isa<Float8E4M3FNType, Float8E5M2Type>(from) ||
+        !(to.isF16() || to.isF32()) || op.getSaturate()) {
+      return failure();
+    }
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Type type = op.getType();
+    Value codes =
+        arith::BitcastOp::create(b, like(type, b.getI8Type()), op.getInput());
+    SmallVector<Value> elements = elementsOf(b, codes), values;
+    auto pairType = VectorType::get(2, b.getI8Type());
+    for (size_t index = 0; index < elements.size(); index += 2) {
+      bool isPair = index + 1 < elements.size();
+      Value pair = vector::FromElementsOp::create(
+          b, pairType,
+          ValueRange{elements[index], elements[isPair ? index + 1 : index]});
+      Value halves = NVVM::ConvertF8x2ToF16x2Op::create(
+          b, VectorType::get(2, b.getF16Type()), pair, /*relu=*/false, from);
+      values.push_back(vector::ExtractOp::create(b, halves, 0));
+      if (isPair) {
+        values.push_back(vector::ExtractOp::create(b, halves, 1));
+      }
+    }
+    Value result = fromElements(b, like(type, b.getF16Type()), values);
+    if (to.isF32()) {
+      result = arith::ExtFOp::create(b, type, result);
+    }
+    rewriter.replaceOp(op, result);
+    return success();
+  }
+};
+
+/// float32 to bf16, nearest even, which is the GPU's own; NaN has no sign
+/// there.
+struct TruncateToBF16 : OpRewritePattern<arith::TruncFOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(arith::TruncFOp op,
+                                PatternRewriter &rewriter) const override {
+    Type type = op.getType();
+    if (!getElementTypeOrSelf(type).isBF16() ||
+        !getElementTypeOrSelf(op.getIn().getType()).isF32() ||
+        op.getRoundingmode().value_or(arith::RoundingMode::to_nearest_even) !=
+            arith::RoundingMode::to_nearest_even) {
+      return failure();
+    }
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    SmallVector<Value> elements = elementsOf(b, op.getIn()), values;
+    auto pairType = VectorType::get(2, b.getBF16Type());
+    for (size_t index = 0; index < elements.size(); index += 2) {
+      bool isPair = index + 1 < elements.size();
+      Value pair = NVVM::ConvertF32x2ToBF16x2Op::create(
+          b, pairType, elements[isPair ? index + 1 : index], elements[index],
+          /*random_bits=*/Value(), NVVM::FPRoundingMode::RN,
+          NVVM::SaturationMode::NONE, /*relu=*/false);
+      values.push_back(vector::ExtractOp::create(b, pair, 0));
+      if (isPair) {
+        values.push_back(vector::ExtractOp::create(b, pair, 1));
+      }
+    }
+    rewriter.replaceOp(op, fromElements(b, type, values));
+    return success();
+  }
+};
+
+/// e^x in float32 = 2^n × 2^(x log2 e - n), n the nearest integer. The second
+/// exponent is computed as (x - n ln 2) log2 e with ln 2 in two parts (Cody and
+/// Waite, "Software Manual for the Elementary Functions", 1980), so that no
+/// digits are lost for large x; `ex2.approx` is within 2 ulp (PTX ISA, "ex2").
+struct ExpandExp : OpRewritePattern<math::ExpOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(math::ExpOp op,
+                                PatternRewriter &rewriter) const override {
+    Type type = op.getType();
+    if (!getElementTypeOrSelf(type).isF32()) {
+      return failure();
+    }
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Value x = op.getOperand();
+    auto number = [&](double value) { return constant(b, type, value); };
+    auto fma = [&](Value factor, double by, Value plus) -> Value {
+      return math::FmaOp::create(b, factor, number(by), plus);
+    };
+    // Adding 1.5 × 2^23 rounds to an integer.
+    constexpr double kRound = 12582912;
+    Value n = arith::SubFOp::create(b, fma(x, 1.44269504, number(kRound)),
+                                    number(kRound));
+    // Beyond, the result is infinite or zero whatever the second factor is.
+    n = arith::MaxNumFOp::create(b, arith::MinNumFOp::create(b, n, number(127)),
+                                 number(-150));
+    Value rest = fma(n, -1.42860677e-6, fma(n, -6.93145752e-1, x));
+    rest = arith::MulFOp::create(b, rest, number(1.44269504));
+    rewriter.replaceOpWithNewOp<arith::MulFOp>(op, exp2(b, n), exp2(b, rest));
+    return success();
+  }
+
+  static Value exp2(ImplicitLocOpBuilder &b, Value value) {
+    SmallVector<Value> powers;
+    for (Value element : elementsOf(b, value)) {
+      powers.push_back(
+          LLVM::CallIntrinsicOp::create(b, b.getF32Type(),
+                                        b.getStringAttr("llvm.nvvm.ex2.approx"),
+                                        ValueRange{element})
+              .getResult(0));
+    }
+    return fromElements(b, value.getType(), powers);
+  }
+};
+
+/// A function that NVPTX has instructions for: IEEE 754's result. By a call,
+/// since -convert-gpu-to-nvvm takes the operation itself for libdevice's.
+template <typename Op>
+struct ToIntrinsic : OpRewritePattern<Op> {
+  ToIntrinsic(MLIRContext *context, StringRef intrinsic)
+      : OpRewritePattern<Op>(context), intrinsic(intrinsic) {}
+
+  LogicalResult matchAndRewrite(Op op,
+                                PatternRewriter &rewriter) const override {
+    if (getElementTypeOrSelf(op.getType()).getIntOrFloatBitWidth() < 32) {
+      return failure();
+    }
+    rewriter.replaceOpWithNewOp<LLVM::CallIntrinsicOp>(
+        op, op.getType(), rewriter.getStringAttr(intrinsic), op->getOperands());
+    return success();
+  }
+
+  StringRef intrinsic;
+};
+
+struct DeviceMath : steelyard::cuda::impl::CUDADeviceMathBase<DeviceMath> {
+  void runOnOperation() override {
+    MLIRContext *context = &getContext();
+    RewritePatternSet expansions(context), intrinsics(context);
+    expansions.add<CastToFloat8, CastFromFloat8, ExpandExp, TruncateToBF16>(
+        context);
+    intrinsics.add<ToIntrinsic<arith::MaxNumFOp>>(context, "llvm.maxnum");
+    intrinsics.add<ToIntrinsic<arith::MinNumFOp>>(context, "llvm.minnum");
+    intrinsics.add<ToIntrinsic<math::AbsFOp>>(context, "llvm.fabs");
+    intrinsics.add<ToIntrinsic<math::CeilOp>>(context, "llvm.ceil");
+    intrinsics.add<ToIntrinsic<math::CopySignOp>>(context, "llvm.copysign");
+    intrinsics.add<ToIntrinsic<math::FloorOp>>(context, "llvm.floor");
+    intrinsics.add<ToIntrinsic<math::FmaOp>>(context, "llvm.fma");
+    intrinsics.add<ToIntrinsic<math::RoundEvenOp>>(context, "llvm.roundeven");
+    intrinsics.add<ToIntrinsic<math::SqrtOp>>(context, "llvm.sqrt");
+    intrinsics.add<ToIntrinsic<math::TruncOp>>(context, "llvm.trunc");
+    walkAndApplyPatterns(getOperation(), std::move(expansions));
+    walkAndApplyPatterns(getOperation(), std::move(intrinsics));
+  }
+};
+
+} // namespace

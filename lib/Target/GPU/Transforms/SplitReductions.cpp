@@ -1,0 +1,245 @@
+//===- SplitReductions.cpp - Reductions in two kernels ----------*- C++ -*-===//
+// Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "steelyard/Target/GPU/Schedules/Group.h"
+#include "steelyard/Target/GPU/Transforms/Passes.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/IRMapping.h"
+
+namespace steelyard::cuda {
+#define GEN_PASS_DEF_CUDASPLITREDUCTIONS
+#include "steelyard/Target/GPU/Transforms/Passes.h.inc"
+} // namespace steelyard::cuda
+
+using namespace mlir;
+using steelyard::cuda::findReduction;
+
+namespace {
+
+struct SplitReductions
+    : steelyard::cuda::impl::CUDASplitReductionsBase<SplitReductions> {
+  using CUDASplitReductionsBase::CUDASplitReductionsBase;
+
+  // What one block may reduce on its own: less is not worth a second kernel.
+  static constexpr int64_t kLeast = 4096;
+  // What is left of a line, so that it is read in long pieces.
+  static constexpr int64_t kLine = 256;
+  // Results of neighbouring threads, where a warp reads across memory.
+  static constexpr int64_t kResultsPerBlock = 128;
+
+  void runOnOperation() override {
+    SmallVector<linalg::GenericOp> work;
+    getOperation()->walk([&](linalg::GenericOp op) {
+      if (op.hasPureTensorSemantics() && !op.hasIndexSemantics() &&
+          findReduction(op)) {
+        work.push_back(op);
+      }
+    });
+    for (linalg::GenericOp op : work) {
+      splitIfFew(op);
+    }
+  }
+
+  /// Blocks that a reduction would run on.
+  static int64_t blocksOf(linalg::GenericOp op) {
+    int64_t results = 1;
+    SmallVector<int64_t> ranges = op.getStaticLoopRanges();
+    auto kinds = op.getIteratorTypesArray();
+    for (auto [range, kind] : llvm::zip(ranges, kinds)) {
+      results *= kind == utils::IteratorType::parallel ? range : 1;
+    }
+    // Across memory if its largest operand is.
+    OpOperand *largest = nullptr;
+    for (OpOperand *operand : op.getDpsInputOperands()) {
+      auto size = [](OpOperand *each) {
+        auto type = dyn_cast<RankedTensorType>(each->get().getType());
+        return type ? type.getNumElements() : 0;
+      };
+      if (!largest || size(operand) > size(largest)) {
+        largest = operand;
+      }
+    }
+    AffineMap map = op.getMatchingIndexingMap(largest);
+    auto last =
+        map.getNumResults() > 0
+            ? dyn_cast<AffineDimExpr>(map.getResult(map.getNumResults() - 1))
+            : AffineDimExpr(nullptr);
+    bool isAcross =
+        last && kinds[last.getPosition()] == utils::IteratorType::parallel;
+    return isAcross ? llvm::divideCeil(results, kResultsPerBlock) : results;
+  }
+
+  void splitIfFew(linalg::GenericOp op) {
+    int64_t blocks = std::max<int64_t>(1, blocksOf(op));
+    int64_t each = 1;
+    SmallVector<unsigned> reduced;
+    SmallVector<int64_t> ranges = op.getStaticLoopRanges();
+    for (auto [loop, kind] : llvm::enumerate(op.getIteratorTypesArray())) {
+      if (kind == utils::IteratorType::reduction) {
+        reduced.push_back(loop);
+        each *= ranges[loop];
+      }
+    }
+    if (blocks >= targetBlocks || each < kLeast) {
+      return;
+    }
+    // Outer loops become parallel, as many as it takes.
+    int64_t parts = 1;
+    SmallVector<unsigned> split;
+    for (unsigned loop : reduced) {
+      if (blocks * parts >= targetBlocks) {
+        break;
+      }
+      if (each / ranges[loop] < kLine) {
+        // A loop of one piece and its parts.
+        if (int64_t factor = factorOf(
+                ranges[loop], llvm::divideCeil(targetBlocks, blocks * parts),
+                each)) {
+          op = splitLoop(op, loop, factor);
+          ranges = op.getStaticLoopRanges();
+          split.push_back(loop);
+        }
+        break;
+      }
+      parts *= ranges[loop];
+      each /= ranges[loop];
+      split.push_back(loop);
+    }
+    if (!split.empty()) {
+      splitAt(op, split);
+    }
+  }
+
+  /// A divisor of at least `wanted`, or the greatest there is, that leaves
+  /// whole lines; 0 if there is none.
+  static int64_t factorOf(int64_t range, int64_t wanted, int64_t each) {
+    int64_t best = 0;
+    for (int64_t factor = 2; factor <= range / 2; ++factor) {
+      if (range % factor == 0 && each / factor >= kLine) {
+        best = factor;
+        if (factor >= wanted) {
+          break;
+        }
+      }
+    }
+    return best;
+  }
+
+  /// The same operation with a loop in two, of `factor` and the rest.
+  static linalg::GenericOp splitLoop(linalg::GenericOp op, unsigned loop,
+                                     int64_t factor) {
+    OpBuilder builder(op);
+    int64_t rest = op.getStaticLoopRanges()[loop] / factor;
+    SmallVector<Value> operands;
+    SmallVector<AffineMap> maps;
+    MLIRContext *context = op.getContext();
+    for (OpOperand &operand : op->getOpOperands()) {
+      AffineMap map = op.getMatchingIndexingMap(&operand);
+      SmallVector<AffineExpr> exprs;
+      SmallVector<ReassociationIndices> pieces;
+      SmallVector<int64_t> shape;
+      bool isSplit = false;
+      for (auto [dim, expr] : llvm::enumerate(map.getResults())) {
+        auto position = dyn_cast<AffineDimExpr>(expr);
+        ReassociationIndices piece = {static_cast<int64_t>(exprs.size())};
+        if (position && position.getPosition() == loop) {
+          piece.push_back(piece.front() + 1);
+          exprs.push_back(getAffineDimExpr(loop, context));
+          exprs.push_back(getAffineDimExpr(loop + 1, context));
+          shape.append({factor, rest});
+          isSplit = true;
+        } else {
+          exprs.push_back(
+              !position || position.getPosition() < loop
+                  ? expr
+                  : getAffineDimExpr(position.getPosition() + 1, context));
+          shape.push_back(
+              cast<RankedTensorType>(operand.get().getType()).getDimSize(dim));
+        }
+        pieces.push_back(piece);
+      }
+      Value value = operand.get();
+      if (isSplit) {
+        auto type = cast<RankedTensorType>(value.getType());
+        value = tensor::ExpandShapeOp::create(builder, op.getLoc(),
+                                              type.clone(shape), value, pieces);
+      }
+      operands.push_back(value);
+      maps.push_back(AffineMap::get(map.getNumDims() + 1, 0, exprs, context));
+    }
+    auto kinds = op.getIteratorTypesArray();
+    kinds.insert(kinds.begin() + loop, utils::IteratorType::reduction);
+    unsigned inputs = op.getNumDpsInputs();
+    auto wider = linalg::GenericOp::create(
+        builder, op.getLoc(), op->getResultTypes(),
+        ArrayRef(operands).take_front(inputs),
+        ArrayRef(operands).drop_front(inputs), maps, kinds);
+    wider.getRegion().takeBody(op.getRegion());
+    op->replaceAllUsesWith(wider);
+    op->erase();
+    return wider;
+  }
+
+  /// First over `split` as further results, then those.
+  static void splitAt(linalg::GenericOp op, ArrayRef<unsigned> split) {
+    OpBuilder builder(op);
+    Location loc = op.getLoc();
+    MLIRContext *context = op.getContext();
+    SmallVector<int64_t> ranges = op.getStaticLoopRanges();
+    OpOperand &init = *op.getDpsInitOperand(0);
+    auto type = cast<RankedTensorType>(init.get().getType());
+    AffineMap written = op.getMatchingIndexingMap(&init);
+    Operation *combiner = findReduction(op)->combiner;
+
+    SmallVector<AffineExpr> exprs;
+    SmallVector<int64_t> shape;
+    auto kinds = op.getIteratorTypesArray();
+    for (unsigned loop : split) {
+      exprs.push_back(getAffineDimExpr(loop, context));
+      shape.push_back(ranges[loop]);
+      kinds[loop] = utils::IteratorType::parallel;
+    }
+    llvm::append_range(exprs, written.getResults());
+    llvm::append_range(shape, type.getShape());
+    Value empty =
+        tensor::EmptyOp::create(builder, loc, shape, type.getElementType());
+    Value neutral = arith::ConstantOp::create(
+        builder, loc, *arith::getNeutralElement(combiner));
+    Value start =
+        linalg::FillOp::create(builder, loc, neutral, empty).getResult(0);
+    SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+    maps.back() = AffineMap::get(written.getNumDims(), 0, exprs, context);
+    auto first = linalg::GenericOp::create(
+        builder, loc, start.getType(), op.getDpsInputs(), start, maps, kinds);
+    IRMapping mapping;
+    op.getRegion().cloneInto(&first.getRegion(), mapping);
+
+    // Dimensions of the parts, then of the result.
+    unsigned rank = shape.size(), parts = split.size();
+    SmallVector<utils::IteratorType> finalKinds(rank,
+                                                utils::IteratorType::parallel);
+    std::fill_n(finalKinds.begin(), parts, utils::IteratorType::reduction);
+    SmallVector<AffineExpr> kept;
+    for (unsigned dim = parts; dim < rank; ++dim) {
+      kept.push_back(getAffineDimExpr(dim, context));
+    }
+    auto second = linalg::GenericOp::create(
+        builder, loc, type, first->getResult(0), init.get(),
+        ArrayRef{AffineMap::getMultiDimIdentityMap(rank, context),
+                 AffineMap::get(rank, 0, kept, context)},
+        finalKinds, [&](OpBuilder &b, Location location, ValueRange args) {
+          IRMapping operands;
+          operands.map(combiner->getOperand(0), args[1]);
+          operands.map(combiner->getOperand(1), args[0]);
+          linalg::YieldOp::create(b, location,
+                                  b.clone(*combiner, operands)->getResults());
+        });
+    op->replaceAllUsesWith(second);
+    op->erase();
+  }
+};
+
+} // namespace
