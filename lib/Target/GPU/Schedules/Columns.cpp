@@ -131,7 +131,9 @@ struct Columns : Schedule {
   StringRef name() const override { return "columns"; }
 
   bool takes(const Group &group) const override {
-    return group.hasReductions() && !group.rows().empty();
+    return group.hasReductions() && !group.rows().empty() &&
+           liesAlong(group, group.rows(), group.columns()) &&
+           !liesAlong(group, group.columns(), group.rows());
   }
 
   LaunchShape write(Writer &writer) const override {

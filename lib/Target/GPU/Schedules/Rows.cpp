@@ -192,31 +192,11 @@ private:
 struct Rows : Schedule {
   StringRef name() const override { return "rows"; }
 
-  /// Neighbours in memory lie along a column dimension.
+  /// What has columns lies along them; or, on its own, anything.
   bool takes(const Group &group) const override {
-    if (!group.hasReductions()) {
-      return false;
-    }
-    // What is read over all dimensions: along which neighbours lie.
-    bool alongColumns = false, alongRows = false;
-    auto isAlong = [](ArrayRef<unsigned> dims, const Access &access) {
-      return llvm::any_of(
-          dims, [&](unsigned dim) { return access.strides[dim] == 1; });
-    };
-    for (linalg::GenericOp op : group.ops()) {
-      if (group.extentOf(op) != Group::Extent::All) {
-        continue;
-      }
-      for (OpOperand *operand : op.getDpsInputOperands()) {
-        Access access = group.access(*operand);
-        bool isOfColumns = llvm::any_of(group.columns(), [&](unsigned dim) {
-          return access.strides[dim] != 0;
-        });
-        alongColumns |= isAlong(group.columns(), access);
-        alongRows |= isOfColumns && isAlong(group.rows(), access);
-      }
-    }
-    return alongColumns || !alongRows;
+    return group.hasReductions() &&
+           (group.ops().size() == 1 ||
+            !liesAlong(group, group.rows(), group.columns()));
   }
 
   LaunchShape write(Writer &writer) const override {

@@ -11,8 +11,25 @@ using namespace steelyard::cuda;
 
 ArrayRef<std::unique_ptr<Schedule>> steelyard::cuda::allSchedules() {
   static const std::unique_ptr<Schedule> all[] = {
-      createRowsSchedule(), createColumnsSchedule(), createFlatSchedule()};
+      createColumnsSchedule(), createRowsSchedule(), createTransposedSchedule(),
+      createFlatSchedule()};
   return all;
+}
+
+bool steelyard::cuda::liesAlong(const Group &group, ArrayRef<unsigned> dims,
+                                ArrayRef<unsigned> others) {
+  return llvm::any_of(group.ops(), [&](linalg::GenericOp op) {
+    return llvm::any_of(op->getOpOperands(), [&](OpOperand &operand) {
+      Access access = group.access(operand);
+      return isa<RankedTensorType>(operand.get().getType()) &&
+             llvm::any_of(
+                 dims,
+                 [&](unsigned dim) { return access.strides[dim] == 1; }) &&
+             llvm::any_of(others, [&](unsigned dim) {
+               return access.strides[dim] != 0;
+             });
+    });
+  });
 }
 
 static int64_t elementBytes(Type type) {
@@ -21,8 +38,8 @@ static int64_t elementBytes(Type type) {
 }
 
 int64_t steelyard::cuda::lanesAlong(const Group &group, unsigned dim) {
-  constexpr int64_t kAccessBytes = 16;
-  int64_t narrowest = 0;
+  constexpr int64_t kAccessBytes = 16, kMostBytes = 32;
+  int64_t narrowest = 0, widest = 0;
   SmallVector<Access> along;
   for (linalg::GenericOp op : group.ops()) {
     for (OpOperand &operand : op->getOpOperands()) {
@@ -31,6 +48,7 @@ int64_t steelyard::cuda::lanesAlong(const Group &group, unsigned dim) {
           access.strides[dim] == 1) {
         int64_t bytes = elementBytes(operand.get().getType());
         narrowest = narrowest ? std::min(narrowest, bytes) : bytes;
+        widest = std::max(widest, bytes);
         along.push_back(access);
       }
     }
@@ -39,7 +57,9 @@ int64_t steelyard::cuda::lanesAlong(const Group &group, unsigned dim) {
     return 1;
   }
   // A vector lies within a line of the dimension, at a multiple of its size.
-  for (int64_t lanes = kAccessBytes / narrowest; lanes > 1; lanes /= 2) {
+  // A warp's pieces of the widest are to stay close together.
+  int64_t most = std::min(kAccessBytes / narrowest, kMostBytes / widest);
+  for (int64_t lanes = most; lanes > 1; lanes /= 2) {
     bool isAligned = group.sizes()[dim] % lanes == 0 &&
                      llvm::all_of(along, [&](const Access &access) {
                        return access.offset % lanes == 0 &&

@@ -126,14 +126,14 @@ Value Writer::load(OpOperand &operand, Point &point) {
       return known.value;
     }
   }
-  Value value = loadNew(operand.get(), access, point);
+  Value value = read(operand.get(), access, point);
   if (&home == &point) {
     home.loaded.push_back({operand.get(), access, value});
   }
   return value;
 }
 
-Value Writer::loadNew(Value tensor, const Access &access, Point &point) {
+Value Writer::read(Value tensor, const Access &access, Point &point) {
   Value buffer = bufferOf(tensor);
   Value at = offset(access, point);
   int64_t stride =
@@ -167,7 +167,11 @@ Value Writer::loadNew(Value tensor, const Access &access, Point &point) {
 }
 
 void Writer::store(OpResult result, Point &point, Value condition) {
-  Value value = evaluate(result, point);
+  write(result, evaluate(result, point), point, condition);
+}
+
+void Writer::write(OpResult result, Value value, Point &point,
+                   Value condition) {
   auto op = cast<linalg::GenericOp>(result.getOwner());
   Access access = group.access(*op.getDpsInitOperand(result.getResultNumber()));
   Value buffer = bufferOf(result);

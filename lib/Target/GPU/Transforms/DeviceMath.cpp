@@ -10,6 +10,7 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/PatternMatch.h"
@@ -39,7 +40,10 @@ Value constant(ImplicitLocOpBuilder &b, Type type, double value) {
 }
 
 Value constant(ImplicitLocOpBuilder &b, Type type, int64_t value) {
-  TypedAttr number = IntegerAttr::get(getElementTypeOrSelf(type), value);
+  Type element = getElementTypeOrSelf(type);
+  TypedAttr number = IntegerAttr::get(
+      element, APInt(element.getIntOrFloatBitWidth(), value, /*isSigned=*/true,
+                     /*implicitTrunc=*/true));
   if (auto vector = dyn_cast<VectorType>(type)) {
     number = DenseElementsAttr::get(vector, Attribute(number));
   }
@@ -65,78 +69,149 @@ Value fromElements(ImplicitLocOpBuilder &b, Type type, ArrayRef<Value> values) {
              : values.front();
 }
 
-/// Two elements of 8 bits from two float32, nearest even, saturating.
-Value convertPair(ImplicitLocOpBuilder &b, Value first, Value second,
-                  Type format) {
-  auto pair = VectorType::get(2, b.getI8Type());
-  // The first operand is the high half.
-  return NVVM::ConvertF32x2ToF8x2Op::create(
-      b, pair, second, first, NVVM::FPRoundingMode::RN,
-      NVVM::SaturationMode::SATFINITE, /*relu=*/false, format);
-}
-
-/// float32 to f8E4M3FN and f8E5M2. PTX converts to nearest even and saturates
-/// ("cvt", .satfinite); NaN has no sign there, so what is not a number, or too
-/// large where the cast does not saturate, is put in by selects.
+/// float32 to f8E4M3FN and f8E5M2. PTX converts pairs to nearest even and
+/// saturates ("cvt", .satfinite); NaN has no sign there. A vector that holds
+/// what is not a number, or too large where the cast does not saturate, goes
+/// another way.
 struct CastToFloat8 : OpRewritePattern<scaled::CastOp> {
   using OpRewritePattern::OpRewritePattern;
 
   LogicalResult matchAndRewrite(scaled::CastOp op,
                                 PatternRewriter &rewriter) const override {
     Type type = op.getType(), element = getElementTypeOrSelf(type);
-    bool isE4M3 = isa<Float8E4M3FNType>(element);
-    if (!(isE4M3 || isa<Float8E5M2Type>(element)) ||
+    if (!isa<Float8E4M3FNType, Float8E5M2Type>(element) ||
         !getElementTypeOrSelf(op.getInput().getType()).isF32() ||
         op.getRandom() || op.getRounding() != scaled::Rounding::NearestEven) {
       return failure();
     }
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
-    Value input = op.getInput();
-    SmallVector<Value> elements = elementsOf(b, input), codes;
-    for (size_t index = 0; index < elements.size(); index += 2) {
-      bool isPair = index + 1 < elements.size();
-      Value pair = convertPair(b, elements[index],
-                               elements[isPair ? index + 1 : index], element);
-      codes.push_back(vector::ExtractOp::create(b, pair, 0));
-      if (isPair) {
-        codes.push_back(vector::ExtractOp::create(b, pair, 1));
-      }
+    Type bytes = like(type, b.getI8Type());
+    Value converted = convert(b, op, bytes);
+    Value packed = pack(b, converted);
+    auto branch = scf::IfOp::create(
+        b, mayBeSpecial(b, op, packed),
+        [&](OpBuilder &builder, Location loc) {
+          ImplicitLocOpBuilder inner(loc, builder);
+          Value code = withSpecial(inner, op, converted);
+          scf::YieldOp::create(inner, pack(inner, code));
+        },
+        [&](OpBuilder &builder, Location loc) {
+          scf::YieldOp::create(builder, loc, packed);
+        });
+    Value code = branch.getResult(0);
+    if (code.getType() != bytes) {
+      code = vector::BitCastOp::create(b, cast<VectorType>(bytes), code);
     }
-    Type bytes = like(type, b.getI8Type()), words = like(type, b.getI32Type());
-    Value code = fromElements(b, bytes, codes);
-    Value bits = arith::BitcastOp::create(b, words, input);
+    rewriter.replaceOpWithNewOp<arith::BitcastOp>(op, type, code);
+    return success();
+  }
+
+  /// The bits of the greatest float32 that becomes a finite number by what PTX
+  /// does: 448 and 57344, and half a step more; for E5M2 the tie is infinite.
+  static int64_t lastFinite(scaled::CastOp op) {
+    constexpr int64_t kInfinity = 0x7f800000, k464 = 0x43e80000,
+                      kBelow61440 = 0x476fffff;
+    return op.getSaturate() ? kInfinity
+           : isa<Float8E4M3FNType>(getElementTypeOrSelf(op.getType()))
+               ? k464
+               : kBelow61440;
+  }
+
+  /// Whether some code is NaN or, where the cast does not saturate, the largest
+  /// number, which PTX gives for all that are too large. In each byte of a word
+  /// at once: from that code on, adding what is missing to 0x80 carries into
+  /// the sign's place.
+  static Value mayBeSpecial(ImplicitLocOpBuilder &b, scaled::CastOp op,
+                            Value packed) {
+    bool isE4M3 = isa<Float8E4M3FNType>(getElementTypeOrSelf(op.getType()));
+    int64_t first = op.getSaturate() ? 0x7f : isE4M3 ? 0x7e : 0x7b;
+    Type words = packed.getType();
+    unsigned width = getElementTypeOrSelf(words).getIntOrFloatBitWidth();
+    auto everyByte = [&](int64_t byte) {
+      return constant(b, words, width == 32 ? byte * 0x01010101 : byte);
+    };
+    Value size = arith::AndIOp::create(b, packed, everyByte(0x7f));
+    Value carried = arith::AndIOp::create(
+        b, arith::AddIOp::create(b, size, everyByte(0x80 - first)),
+        everyByte(0x80));
+    SmallVector<Value> each = elementsOf(b, carried);
+    Value any = each.front();
+    for (Value other : ArrayRef(each).drop_front()) {
+      any = arith::OrIOp::create(b, any, other);
+    }
+    return arith::CmpIOp::create(b, arith::CmpIPredicate::ne, any,
+                                 constant(b, any.getType(), int64_t(0)));
+  }
+
+  /// By PTX.
+  static Value convert(ImplicitLocOpBuilder &b, scaled::CastOp op, Type bytes) {
+    Type format = getElementTypeOrSelf(op.getType()), pairType = b.getI16Type();
+    SmallVector<Value> elements = elementsOf(b, op.getInput()), pairs;
+    for (size_t index = 0; index < elements.size(); index += 2) {
+      Value low = elements[index],
+            high = elements[std::min(index + 1, elements.size() - 1)];
+      pairs.push_back(NVVM::ConvertF32x2ToF8x2Op::create(
+          b, pairType, high, low, NVVM::FPRoundingMode::RN,
+          NVVM::SaturationMode::SATFINITE, /*relu=*/false, format));
+    }
+    auto vector = dyn_cast<VectorType>(bytes);
+    if (vector && elements.size() % 2 == 0) {
+      Value joined = vector::FromElementsOp::create(
+          b, VectorType::get(static_cast<int64_t>(pairs.size()), pairType),
+          pairs);
+      return vector::BitCastOp::create(b, vector, joined);
+    }
+    SmallVector<Value> codes;
+    for (size_t index = 0; index < elements.size(); ++index) {
+      Value pair = pairs[index / 2];
+      if (index % 2 == 1) {
+        pair =
+            arith::ShRUIOp::create(b, pair, constant(b, pairType, int64_t(8)));
+      }
+      codes.push_back(arith::TruncIOp::create(b, b.getI8Type(), pair));
+    }
+    return fromElements(b, bytes, codes);
+  }
+
+  /// With infinities and NaN where they belong.
+  static Value withSpecial(ImplicitLocOpBuilder &b, scaled::CastOp op,
+                           Value code) {
+    Type bytes = code.getType(), words = like(bytes, b.getI32Type());
+    Value bits = arith::BitcastOp::create(b, words, op.getInput());
+    Value sizes =
+        arith::AndIOp::create(b, bits, constant(b, words, int64_t(0x7fffffff)));
     Value sign = arith::TruncIOp::create(
         b, bytes,
         arith::AndIOp::create(
             b, arith::ShRUIOp::create(b, bits, constant(b, words, int64_t(24))),
             constant(b, words, int64_t(0x80))));
-    auto select = [&](Value condition, int64_t magnitude) {
+    auto select = [&](int64_t beyond, int64_t magnitude) {
+      Value exceeds = arith::CmpIOp::create(b, arith::CmpIPredicate::ugt, sizes,
+                                            constant(b, words, beyond));
       Value special =
           arith::OrIOp::create(b, sign, constant(b, bytes, magnitude));
-      code = arith::SelectOp::create(b, condition, special, code);
+      code = arith::SelectOp::create(b, exceeds, special, code);
     };
-    Value size = math::AbsFOp::create(b, input);
-    auto exceeds = [&](double bound, arith::CmpFPredicate predicate) -> Value {
-      return arith::CmpFOp::create(b, predicate, size,
-                                   constant(b, input.getType(), bound));
-    };
-    // The greatest that rounds to a number: 448 and 57344 and half a step more.
-    constexpr double kE4M3 = 464, kE5M2 = 61440;
-    if (isE4M3) {
-      select(op.getSaturate() ? arith::CmpFOp::create(
-                                    b, arith::CmpFPredicate::UNO, input, input)
-                                    .getResult()
-                              : exceeds(kE4M3, arith::CmpFPredicate::UGT),
-             0x7f);
+    constexpr int64_t kInfinity = 0x7f800000;
+    if (isa<Float8E4M3FNType>(getElementTypeOrSelf(op.getType()))) {
+      select(lastFinite(op), 0x7f);
     } else {
       if (!op.getSaturate()) {
-        select(exceeds(kE5M2, arith::CmpFPredicate::OGE), 0x7c);
+        select(lastFinite(op), 0x7c);
       }
-      select(arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, input, input),
-             0x7e);
+      select(kInfinity, 0x7e);
     }
-    rewriter.replaceOpWithNewOp<arith::BitcastOp>(op, type, code);
-    return success();
+    return code;
+  }
+
+  /// As words, if they are whole: so a branch passes registers.
+  static Value pack(ImplicitLocOpBuilder &b, Value code) {
+    auto vector = dyn_cast<VectorType>(code.getType());
+    if (!vector || vector.getNumElements() % 4 != 0) {
+      return code;
+    }
+    return vector::BitCastOp::create(
+        b, VectorType::get(vector.getNumElements() / 4, b.getI32Type()), code);
   }
 };
 

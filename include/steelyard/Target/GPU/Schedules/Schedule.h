@@ -31,10 +31,16 @@ llvm::ArrayRef<std::unique_ptr<Schedule>> allSchedules();
 std::unique_ptr<Schedule> createFlatSchedule();
 std::unique_ptr<Schedule> createRowsSchedule();
 std::unique_ptr<Schedule> createColumnsSchedule();
+std::unique_ptr<Schedule> createTransposedSchedule();
+
+/// Whether neighbours along one of `dims` are neighbours in memory of a tensor
+/// that also has one of `others`.
+bool liesAlong(const Group &group, llvm::ArrayRef<unsigned> dims,
+               llvm::ArrayRef<unsigned> others);
 
 /// Elements that a thread reads or writes at once along a dimension: as many as
-/// 16 bytes hold of the narrowest tensor that lies along it, where all of them
-/// allow that.
+/// 16 bytes hold of the narrowest tensor that lies along it, and 32 of the
+/// widest, where all of them allow that.
 int64_t lanesAlong(const Group &group, unsigned dim);
 
 } // namespace steelyard::cuda

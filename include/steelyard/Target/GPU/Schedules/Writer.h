@@ -69,6 +69,11 @@ public:
   /// From now on the result is known at row points.
   void setReduced(mlir::linalg::GenericOp reduction, mlir::Value value);
 
+  /// The element, or elements, of a tensor from memory.
+  mlir::Value read(mlir::Value tensor, const Access &access, Point &point);
+  /// The same to memory, for a value that is known.
+  void write(mlir::OpResult result, mlir::Value value, Point &point,
+             mlir::Value condition = {});
   /// Writes a result's element, or elements, if the point is inside and
   /// `condition` (may be null) holds.
   void store(mlir::OpResult result, Point &point, mlir::Value condition = {});
@@ -96,7 +101,6 @@ public:
 
 private:
   mlir::Value load(mlir::OpOperand &operand, Point &point);
-  mlir::Value loadNew(mlir::Value tensor, const Access &access, Point &point);
   mlir::Value offset(const Access &access, const Point &point);
   mlir::Value shuffleXor(mlir::Value value, int64_t distance);
   void computeAt(mlir::linalg::GenericOp op, Point &point);

@@ -31,7 +31,8 @@ def CUDAFormKernels : Pass<"cuda-form-kernels", "::mlir::ModuleOp"> {
 
     | schedule | takes |
     |---|---|
-    | flat | elementwise operations, with broadcasts and transposes; scalars |
+    | flat | elementwise operations, with broadcasts; scalars |
+    | transposed | elementwise operations on tensors that lie along different dimensions: transposes, casts in both layouts |
     | rows | reductions along memory, and what depends on them, row by row |
     | columns | reductions across memory: sums over a batch |
 
@@ -45,15 +46,15 @@ def CUDAFormKernels : Pass<"cuda-form-kernels", "::mlir::ModuleOp"> {
 def CUDADeviceMath : Pass<"cuda-device-math", "::mlir::gpu::GPUModuleOp"> {
   let summary = "casts and functions that the GPU has instructions for";
   let description = [{
-    Casts between float32 and f8E4M3FN or f8E5M2 to nearest even become `nvvm.convert`, with selects for what
-    PTX does otherwise: NaN keeps its sign, and without `saturate` what is too large is infinite or NaN.
+    Casts between float32 and f8E4M3FN or f8E5M2 to nearest even become `nvvm.convert`; vectors that hold
+    what PTX does otherwise take another branch: NaN keeps its sign, and without `saturate` what is too large is infinite or NaN.
     `math.exp` in float32 becomes two `ex2.approx`, square roots and roundings are LLVM's intrinsics. Other casts are left
     to -convert-scaled-cast-to-arith, other functions to CUDA's libdevice.
 
     Numerics: casts bit for bit; exp within 3 ulp.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::vector::VectorDialect",
-                           "::mlir::NVVM::NVVMDialect", "::mlir::LLVM::LLVMDialect"];
+                           "::mlir::NVVM::NVVMDialect", "::mlir::LLVM::LLVMDialect", "::mlir::scf::SCFDialect"];
 }
 
 #endif // STEELYARD_TARGET_GPU_TRANSFORMS_PASSES
