@@ -34,6 +34,7 @@ void steelyard::buildCUDAKernels(OpPassManager &pm) {
 
 void steelyard::buildCUDABinary(OpPassManager &pm, const CUDAOptions &options) {
   OpPassManager &kernels = pm.nest<gpu::GPUModuleOp>();
+  kernels.addPass(createLowerAffinePass());
   kernels.addPass(cuda::createCUDADeviceMath());
   kernels.addPass(createConvertScaledCastToArith());
   kernels.addPass(createVerifyNoArithOnSmallFloats());
@@ -52,6 +53,8 @@ void steelyard::buildCUDABinary(OpPassManager &pm, const CUDAOptions &options) {
   OpPassManager &finished = pm.nest<gpu::GPUModuleOp>();
   finished.addPass(createConvertGpuOpsToNVVMOps(toNVVM));
   finished.addPass(createConvertVectorToLLVMPass());
+  finished.addPass(createArithToLLVMConversionPass()); // steps of indices
+  finished.addPass(createConvertMathToLLVMPass());     // of integers
   finished.addPass(createConvertNVVMToLLVMPass());
   finished.addPass(createCanonicalizerPass());
   finished.addPass(createCSEPass());

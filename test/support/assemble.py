@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Assembles the PTX of a module's gpu.binary by ptxas, and prints what each kernel takes.
 
-``steelyard-opt IN.mlir --steelyard-cuda-kernels --steelyard-cuda-binary | assemble.py [--chip sm_90a]`` prints a line a kernel:
+``steelyard-opt IN.mlir --steelyard-cuda-kernels --steelyard-cuda-binary | assemble.py [--chip sm_90a]``: a line a kernel,
 ``rows_0: 48 registers, 0 bytes of spills, 32 bytes shared``. Exit status 1 with ptxas's words if it refuses the code.
 """
 

@@ -5,6 +5,7 @@
 #include "steelyard/Target/GPU/Schedules/Group.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
 
 using namespace mlir;
@@ -27,10 +28,39 @@ std::optional<Reduction> steelyard::cuda::findReduction(linalg::GenericOp op) {
                                  : combiner->getOperand(0)};
 }
 
-/// An indexing map whose results are loops and constants.
-static bool isOfLoops(AffineMap map) {
-  return llvm::all_of(map.getResults(), [](AffineExpr result) {
-    return isa<AffineDimExpr, AffineConstantExpr>(result);
+/// The sum of loops times constants, and a constant, that an index is; false if
+/// it is none. Added to `access`, times `stride`, for loops that are
+/// dimensions.
+static bool addLinear(AffineExpr expr, int64_t stride, ArrayRef<int> loops,
+                      Access &access) {
+  if (auto constant = dyn_cast<AffineConstantExpr>(expr)) {
+    access.offset += constant.getValue() * stride;
+    return true;
+  }
+  if (auto loop = dyn_cast<AffineDimExpr>(expr)) {
+    if (int dim = loops[loop.getPosition()]; dim >= 0) {
+      access.strides[dim] += stride;
+    }
+    return true;
+  }
+  auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
+  if (!binary) {
+    return false;
+  }
+  if (binary.getKind() == AffineExprKind::Add) {
+    return addLinear(binary.getLHS(), stride, loops, access) &&
+           addLinear(binary.getRHS(), stride, loops, access);
+  }
+  auto factor = dyn_cast<AffineConstantExpr>(binary.getRHS());
+  return binary.getKind() == AffineExprKind::Mul && factor &&
+         addLinear(binary.getLHS(), stride * factor.getValue(), loops, access);
+}
+
+static bool isLinear(AffineMap map) {
+  SmallVector<int> loops(map.getNumDims(), -1);
+  Access access;
+  return llvm::all_of(map.getResults(), [&](AffineExpr expr) {
+    return addLinear(expr, 1, loops, access);
   });
 }
 
@@ -76,24 +106,32 @@ static Access accessOf(linalg::GenericOp op, OpOperand &operand,
   AffineMap map = op.getMatchingIndexingMap(&operand);
   SmallVector<int64_t> strides = stridesOf(shapeOf(operand.get()));
   for (auto [expr, stride] : llvm::zip(map.getResults(), strides)) {
-    if (auto constant = dyn_cast<AffineConstantExpr>(expr)) {
-      access.offset += constant.getValue() * stride;
-    } else if (int dim = loops[cast<AffineDimExpr>(expr).getPosition()];
-               dim >= 0) {
-      access.strides[dim] += stride;
-    }
+    addLinear(expr, stride, loops, access);
   }
   return access;
 }
 
-/// Nothing comes from outside of an operation but tensors and constants.
+SmallVector<Value> steelyard::cuda::tensorsReadBy(linalg::GenericOp op) {
+  SmallVector<Value> tensors;
+  op.getRegion().walk([&](tensor::ExtractOp extract) {
+    if (!op.getRegion().isAncestor(extract.getTensor().getParentRegion())) {
+      tensors.push_back(extract.getTensor());
+    }
+  });
+  return tensors;
+}
+
+/// Nothing comes from outside of an operation but tensors, which it reads
+/// elements of, and constants.
 static bool isClosed(linalg::GenericOp op) {
   auto isConstant = [](Value value) {
     return matchPattern(value, m_Constant());
   };
   WalkResult result = op.getRegion().walk([&](Operation *inner) {
     for (Value operand : inner->getOperands()) {
-      if (!op.getRegion().isAncestor(operand.getParentRegion()) &&
+      bool isRead = isa<tensor::ExtractOp>(inner) &&
+                    isa<RankedTensorType>(operand.getType());
+      if (!op.getRegion().isAncestor(operand.getParentRegion()) && !isRead &&
           !isConstant(operand)) {
         return WalkResult::interrupt();
       }
@@ -134,8 +172,15 @@ void Group::bindByInputs(linalg::GenericOp op, MutableArrayRef<int> mine) {
 }
 
 bool Group::add(linalg::GenericOp op) {
-  if (!llvm::all_of(op.getIndexingMapsArray(), isOfLoops) || !isClosed(op) ||
+  if (!llvm::all_of(op.getIndexingMapsArray(), isLinear) || !isClosed(op) ||
       llvm::is_contained(op.getStaticLoopRanges(), 0)) {
+    return false;
+  }
+  // Any element: known once its kernel has ended.
+  if (llvm::any_of(tensorsReadBy(op), [&](Value tensor) {
+        Operation *producer = tensor.getDefiningOp();
+        return producer && contains(producer);
+      })) {
     return false;
   }
   SmallVector<int64_t> ranges = op.getStaticLoopRanges();
@@ -155,7 +200,7 @@ bool Group::add(linalg::GenericOp op) {
       auto loop = dyn_cast<AffineDimExpr>(to);
       int dim = source ? theirs[source.getPosition()] : -1;
       if (!loop) { // one element of a dimension of more is another thread's
-        if (dim >= 0) {
+        if (dim >= 0 || !isa<AffineConstantExpr>(to)) {
           return false;
         }
         continue;
@@ -330,6 +375,9 @@ llvm::SetVector<Value> Group::inputs() const {
       if (isRead && isInput) {
         values.insert(operand.get());
       }
+    }
+    for (Value tensor : tensorsReadBy(op)) {
+      values.insert(tensor);
     }
   }
   return values;

@@ -7,6 +7,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Matchers.h"
@@ -297,11 +298,16 @@ void Writer::computeBody(linalg::GenericOp op, Point &point, IRMapping &mapping,
     inner.walk([&](Operation *nested) {
       for (Value operand : nested->getOperands()) {
         Operation *source = operand.getDefiningOp();
-        if (source && !op->isAncestor(source) && !mapping.contains(operand)) {
+        if (source && !op->isAncestor(source) && !mapping.contains(operand) &&
+            !isa<RankedTensorType>(operand.getType())) {
           mapping.map(operand, b.clone(*source)->getResult(0));
         }
       }
     });
+    if (auto extract = dyn_cast<tensor::ExtractOp>(inner)) {
+      mapping.map(extract.getResult(), gather(extract, point, mapping));
+      continue;
+    }
     bool isVector = llvm::any_of(inner.getOperands(), [&](Value operand) {
       return isa<VectorType>(mapping.lookup(operand).getType());
     });
@@ -347,6 +353,41 @@ void Writer::computeBody(linalg::GenericOp op, Point &point, IRMapping &mapping,
                     b, VectorType::get(point.lanes, from.getType()), lanes));
     }
   }
+}
+
+/// Elements at computed indices, lane by lane.
+Value Writer::gather(tensor::ExtractOp op, Point &point,
+                     const IRMapping &mapping) {
+  Value buffer = bufferOf(op.getTensor());
+  ArrayRef<int64_t> shape = op.getTensor().getType().getShape();
+  SmallVector<Value> indices;
+  for (Value index : op.getIndices()) {
+    indices.push_back(mapping.lookup(index));
+  }
+  int64_t count =
+      llvm::any_of(indices,
+                   [](Value index) { return isa<VectorType>(index.getType()); })
+          ? point.lanes
+          : 1;
+  SmallVector<Value> lanes;
+  for (int64_t lane = 0; lane < count; ++lane) {
+    Value at = this->index(0);
+    for (auto [dim, vector] : llvm::enumerate(indices)) {
+      Value one = isa<VectorType>(vector.getType())
+                      ? vector::ExtractOp::create(b, vector, lane).getResult()
+                      : vector;
+      at = add(multiply(at, shape[dim]), one);
+    }
+    Value element = memref::LoadOp::create(b, buffer, at);
+    lanes.push_back(
+        isOfBits(op.getTensor())
+            ? arith::TruncIOp::create(b, b.getI1Type(), element).getResult()
+            : element);
+  }
+  return count == 1 ? lanes.front()
+                    : vector::FromElementsOp::create(
+                          b, VectorType::get(count, op.getType()), lanes)
+                          .getResult();
 }
 
 //===----------------------------------------------------------------------===//

@@ -192,6 +192,17 @@ struct FormKernels : cuda::impl::CUDAFormKernelsBase<FormKernels> {
       rewriter.setInsertionPoint(op);
       (void)linalg::generalizeNamedOp(rewriter, op);
     }
+    // A loop of one iteration reduces nothing.
+    module.walk([&](linalg::GenericOp op) {
+      SmallVector<Attribute> kinds(op.getIteratorTypes().getValue());
+      for (auto [kind, range] : llvm::zip(kinds, op.getStaticLoopRanges())) {
+        if (range == 1) {
+          kind = linalg::IteratorTypeAttr::get(&getContext(),
+                                               utils::IteratorType::parallel);
+        }
+      }
+      op.setIteratorTypesAttr(rewriter.getArrayAttr(kinds));
+    });
   }
 
   mlir::gpu::GPUModuleOp kernels() {

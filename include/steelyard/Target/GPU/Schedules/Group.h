@@ -33,6 +33,10 @@ std::optional<Reduction> findReduction(mlir::linalg::GenericOp op);
 /// The element of a constant tensor whose elements are all the same; or null.
 mlir::TypedAttr splatOf(mlir::Value tensor);
 
+/// Tensors of which an operation's body reads elements at computed indices: a
+/// gather's.
+llvm::SmallVector<mlir::Value> tensorsReadBy(mlir::linalg::GenericOp op);
+
 /// Operations over one space of loops. Each of them is over
 ///   all dimensions    elementwise, or a reduction of all columns;
 ///   the rows          elementwise, on what reductions gave;

@@ -7,6 +7,7 @@
 #include "steelyard/Target/GPU/Schedules/Group.h"
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
 namespace steelyard::cuda {
@@ -106,6 +107,8 @@ private:
   void computeAt(mlir::linalg::GenericOp op, Point &point);
   void computeBody(mlir::linalg::GenericOp op, Point &point,
                    mlir::IRMapping &mapping, mlir::Operation *last = nullptr);
+  mlir::Value gather(mlir::tensor::ExtractOp op, Point &point,
+                     const mlir::IRMapping &mapping);
   mlir::Value bufferOf(mlir::Value tensor);
 
   llvm::DenseMap<mlir::Value, mlir::Value> buffers, reduced;

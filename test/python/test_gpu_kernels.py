@@ -1,0 +1,56 @@
+# Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The corpus as kernels for NVIDIA GPUs, without one: schedules take all of it, ptxas assembles it without spills."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import random
+import re
+import subprocess
+
+import assemble
+import jax
+import pytest
+from corpus import PROGRAMS
+
+REPOSITORY = pathlib.Path(__file__).parents[2]
+BUILD = pathlib.Path(os.environ.get("STEELYARD_BUILD", REPOSITORY / "build"))
+
+SCALED = "hoist-slices,scalify{storage=f16},quantize{recipe=fp8-current},"
+# Reductions of two results at once (argmax), which no schedule takes yet.
+LEFT = {"categorical": 1, "generation": 1, "sampler": 1}
+# An H100's registers a thread; what is more is spilled (CUDA C++ Programming Guide, "Compute Capabilities").
+REGISTERS = 255
+
+
+def opt(text: str, passes: str) -> str:
+    command = [BUILD / "bin" / "steelyard-opt", "-", f"--pass-pipeline=builtin.module({passes})"]
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[:2000]
+    return done.stdout
+
+
+# A slice of what Scalify makes, which is three times as much; `make check-full` takes all of it.
+FULL = "STEELYARD_FULL" in os.environ
+SLICE = list(PROGRAMS) if FULL else random.Random(0).sample(sorted(PROGRAMS), 16)
+
+
+@pytest.mark.parametrize(
+    ("name", "scheme"),
+    [(name, "") for name in PROGRAMS] + [(name, SCALED) for name in SLICE],
+    ids=[*PROGRAMS, *(f"{name}, scaled" for name in SLICE)],
+)
+def test_kernels_assemble_without_spills(name: str, scheme: str) -> None:
+    function, arguments = PROGRAMS[name]
+    text = jax.jit(function).lower(*arguments).as_text()
+    kernels = opt(text, f"steelyard-import,{scheme}steelyard-cuda-kernels")
+    assert len(re.findall(r"= linalg\.generic", kernels)) == LEFT.get(name, 0)
+    if "cuda.launch" not in kernels:
+        return
+    binary = opt(kernels, "steelyard-cuda-binary")
+    for ptx in assemble.OBJECT.findall(binary):
+        for line in assemble.assemble(assemble.unescape(ptx), "sm_90a"):
+            registers, spilled = re.search(r"(\d+) registers, (\d+) bytes of spills", line).groups()  # type: ignore[union-attr]
+            assert int(registers) <= REGISTERS and int(spilled) == 0, line
