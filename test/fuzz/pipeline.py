@@ -56,7 +56,7 @@ def is_of_xla(text: str, ours: Any, want: Any, has_nan: Callable[[], bool]) -> b
     mine, theirs = np.isnan(ours.astype("f8")), np.isnan(want.astype("f8"))
     if LOG_OF_POWER.search(text) and np.any(~np.isfinite(ours.astype("f8")) & np.isfinite(want.astype("f8"))):
         return True
-    if HAS_ROOTS.search(text) and np.all(np.abs(ours.astype("f8") - want.astype("f8")) <= 2.0**-20):
+    if HAS_ROOTS.search(text) and np.allclose(ours.astype("f8"), want.astype("f8"), rtol=0, atol=2.0**-20, equal_nan=True):
         return True
     lost, made = bool(np.any(mine & ~theirs)), bool(np.any(theirs & ~mine))
     if made and MAKES_NAN.search(text):

@@ -182,7 +182,7 @@ def test_finds_become_small_and_are_kept(children: Server, tmp_path: pathlib.Pat
 def test_what_is_nearly_zero() -> None:
     """lgamma(1): 0 here, 4.8e-7 of XLA's."""
     text = "%1 = chlo.lgamma %0 : tensor<f32> -> tensor<f32>"
-    zero, nearly, far = (np.float32([value]) for value in (0.0, 4.8e-7, 0.5))
+    zero, nearly, far = (np.float32([value, np.inf]) for value in (0.0, 4.8e-7, 0.5))
     assert pipeline.is_of_xla(text, zero, nearly, lambda: False)
     assert not pipeline.is_of_xla(text, zero, far, lambda: False)
     assert not pipeline.is_of_xla("%1 = stablehlo.sine %0 : tensor<f32>", zero, nearly, lambda: False)

@@ -46,3 +46,26 @@ func.func @scalar(%a: tensor<f32>, %x: tensor<64xf32>) -> (tensor<f32>, tensor<6
   %y = stablehlo.multiply %x, %b : tensor<64xf32>
   return %e, %y : tensor<f32>, tensor<64xf32>
 }
+
+// -----
+
+// An amax beside a cast: one reading, a part of the amax a block, that of all in a second kernel.
+// CHECK-LABEL: gpu.module @kernels
+// CHECK: gpu.func @flat_0(%{{.*}}: memref<1048576xbf16>, %[[Q:[a-z0-9]+]]: memref<1048576xf8E4M3FN>, %[[PARTS:[a-z0-9]+]]: memref<256xf32>)
+// CHECK: vector.store %{{.*}}, %[[Q]]
+// CHECK: gpu.shuffle xor
+// CHECK: gpu.barrier
+// CHECK: scf.if
+// CHECK: memref.store %{{.*}}, %[[PARTS]][%{{.*}}]
+// CHECK: gpu.func @rows_1(%{{.*}}: memref<256xf32>, %{{.*}}: memref<1xf32>)
+// CHECK-LABEL: func.func @cast
+// CHECK: %[[CODES:.*]]:2 = cuda.launch @kernels::@flat_0 grid = [256, 1, 1]
+// CHECK: cuda.launch @kernels::@rows_1 grid = [1, 1, 1] {{.*}} ins(%[[CODES]]#1 : tensor<256xf32>)
+func.func @cast(%x: tensor<1024x1024xbf16>) -> (tensor<1024x1024xf8E4M3FN>, tensor<f32>) {
+  %zero = stablehlo.constant dense<0.0> : tensor<f32>
+  %w = stablehlo.convert %x : (tensor<1024x1024xbf16>) -> tensor<1024x1024xf32>
+  %q = stablehlo.convert %w : (tensor<1024x1024xf32>) -> tensor<1024x1024xf8E4M3FN>
+  %a = stablehlo.abs %w : tensor<1024x1024xf32>
+  %m = stablehlo.reduce(%a init: %zero) applies stablehlo.maximum across dimensions = [0, 1] : (tensor<1024x1024xf32>, tensor<f32>) -> tensor<f32>
+  return %q, %m : tensor<1024x1024xf8E4M3FN>, tensor<f32>
+}

@@ -76,18 +76,18 @@ func.func @long(%x: tensor<1024x100000xf32>) -> tensor<1024x100000xf32> {
 
 // -----
 
-// An amax beside a cast: one reading, the amax of rows in the same kernel, that of all in a second one.
+// The same behind something of rows: a part a block as well.
 // CHECK-LABEL: gpu.module @kernels
-// CHECK-DAG: gpu.func @rows_0(%{{.*}}: memref<1048576xbf16>, %{{.*}}: memref<1048576xf8E4M3FN>, %{{.*}}: memref<1024xf32>)
-// CHECK-DAG: gpu.func @rows_1(%{{.*}}: memref<1024xf32>, %{{.*}}: memref<1xf32>)
-// CHECK-LABEL: func.func @cast
-// CHECK: %[[CODES:.*]]:2 = cuda.launch @kernels::@rows_0 grid = [256, 1, 1]
-// CHECK: cuda.launch @kernels::@rows_1 grid = [1, 1, 1] {{.*}} ins(%[[CODES]]#1 : tensor<1024xf32>)
-func.func @cast(%x: tensor<1024x1024xbf16>) -> (tensor<1024x1024xf8E4M3FN>, tensor<f32>) {
+// CHECK: gpu.func @rows_0(%{{.*}}: memref<4194304xf32>, %{{.*}}: memref<4194304xf32>, %[[PARTS:[a-z0-9]+]]: memref<1024xf32>)
+// CHECK-COUNT-2: gpu.barrier
+// CHECK: memref.store %{{.*}}, %[[PARTS]]
+// CHECK: gpu.func @rows_1(%{{.*}}: memref<1024xf32>, %{{.*}}: memref<1xf32>)
+func.func @parts(%x: tensor<1024x4096xf32>) -> (tensor<1024x4096xf32>, tensor<f32>) {
   %zero = stablehlo.constant dense<0.0> : tensor<f32>
-  %w = stablehlo.convert %x : (tensor<1024x1024xbf16>) -> tensor<1024x1024xf32>
-  %q = stablehlo.convert %w : (tensor<1024x1024xf32>) -> tensor<1024x1024xf8E4M3FN>
-  %a = stablehlo.abs %w : tensor<1024x1024xf32>
-  %m = stablehlo.reduce(%a init: %zero) applies stablehlo.maximum across dimensions = [0, 1] : (tensor<1024x1024xf32>, tensor<f32>) -> tensor<f32>
-  return %q, %m : tensor<1024x1024xf8E4M3FN>, tensor<f32>
+  %m = stablehlo.reduce(%x init: %zero) applies stablehlo.add across dimensions = [1] : (tensor<1024x4096xf32>, tensor<f32>) -> tensor<1024xf32>
+  %mb = stablehlo.broadcast_in_dim %m, dims = [0] : (tensor<1024xf32>) -> tensor<1024x4096xf32>
+  %d = stablehlo.subtract %x, %mb : tensor<1024x4096xf32>
+  %a = stablehlo.abs %d : tensor<1024x4096xf32>
+  %n = stablehlo.reduce(%a init: %zero) applies stablehlo.maximum across dimensions = [0, 1] : (tensor<1024x4096xf32>, tensor<f32>) -> tensor<f32>
+  return %d, %n : tensor<1024x4096xf32>, tensor<f32>
 }

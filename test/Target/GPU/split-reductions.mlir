@@ -1,13 +1,13 @@
 // RUN: steelyard-opt %s --split-input-file --steelyard-import --convert-stablehlo-to-linalg --cuda-split-reductions | FileCheck %s
 
-// Over all of a matrix: over its rows first.
-// CHECK-LABEL: func.func @all
-// CHECK: %[[PARTS:.*]] = linalg.generic {{.*}}iterator_types = ["parallel", "reduction"]} ins(%{{.*}} : tensor<1024x4096xf32>) outs(%{{.*}} : tensor<1024xf32>)
-// CHECK: linalg.generic {{.*}}iterator_types = ["reduction"]} ins(%[[PARTS]] : tensor<1024xf32>) outs(%{{.*}} : tensor<f32>)
-func.func @all(%x: tensor<1024x4096xf32>) -> tensor<f32> {
+// Over the outer of two dimensions first.
+// CHECK-LABEL: func.func @outer
+// CHECK: %[[PARTS:.*]] = linalg.generic {{.*}}iterator_types = ["parallel", "parallel", "reduction"]} ins(%{{.*}} : tensor<4x1024x4096xf32>) outs(%{{.*}} : tensor<1024x4xf32>)
+// CHECK: linalg.generic {{.*}}iterator_types = ["reduction", "parallel"]} ins(%[[PARTS]] : tensor<1024x4xf32>) outs(%{{.*}} : tensor<4xf32>)
+func.func @outer(%x: tensor<4x1024x4096xf32>) -> tensor<4xf32> {
   %zero = stablehlo.constant dense<0.0> : tensor<f32>
-  %s = stablehlo.reduce(%x init: %zero) applies stablehlo.add across dimensions = [0, 1] : (tensor<1024x4096xf32>, tensor<f32>) -> tensor<f32>
-  return %s : tensor<f32>
+  %s = stablehlo.reduce(%x init: %zero) applies stablehlo.add across dimensions = [1, 2] : (tensor<4x1024x4096xf32>, tensor<f32>) -> tensor<4xf32>
+  return %s : tensor<4xf32>
 }
 
 // -----
@@ -15,13 +15,13 @@ func.func @all(%x: tensor<1024x4096xf32>) -> tensor<f32> {
 // One loop in pieces; the initial value counts once.
 // CHECK-LABEL: func.func @line
 // CHECK-DAG: %[[NEUTRAL:.*]] = arith.constant 0xFF800000 : f32
-// CHECK-DAG: %[[PIECES:.*]] = tensor.expand_shape %{{.*}} {{\[\[}}0, 1]] output_shape [1024, 1024] : tensor<1048576xf32> into tensor<1024x1024xf32>
+// CHECK-DAG: %[[PIECES:.*]] = tensor.expand_shape %{{.*}} {{\[\[}}0, 1]] output_shape [128, 256] : tensor<32768xf32> into tensor<128x256xf32>
 // CHECK: linalg.fill ins(%[[NEUTRAL]] : f32)
-// CHECK: %[[PARTS:.*]] = linalg.generic {{.*}}iterator_types = ["parallel", "reduction"]} ins(%[[PIECES]] : tensor<1024x1024xf32>) outs(%{{.*}} : tensor<1024xf32>)
-// CHECK: linalg.generic {{.*}}iterator_types = ["reduction"]} ins(%[[PARTS]] : tensor<1024xf32>)
-func.func @line(%x: tensor<1048576xf32>) -> tensor<f32> {
+// CHECK: %[[PARTS:.*]] = linalg.generic {{.*}}iterator_types = ["parallel", "reduction"]} ins(%[[PIECES]] : tensor<128x256xf32>) outs(%{{.*}} : tensor<128xf32>)
+// CHECK: linalg.generic {{.*}}iterator_types = ["reduction"]} ins(%[[PARTS]] : tensor<128xf32>)
+func.func @line(%x: tensor<32768xf32>) -> tensor<f32> {
   %one = stablehlo.constant dense<1.0> : tensor<f32>
-  %s = stablehlo.reduce(%x init: %one) applies stablehlo.maximum across dimensions = [0] : (tensor<1048576xf32>, tensor<f32>) -> tensor<f32>
+  %s = stablehlo.reduce(%x init: %one) applies stablehlo.maximum across dimensions = [0] : (tensor<32768xf32>, tensor<f32>) -> tensor<f32>
   return %s : tensor<f32>
 }
 
@@ -40,14 +40,15 @@ func.func @columns(%x: tensor<8192x4096xf32>) -> tensor<4096xf32> {
 
 // -----
 
-// Enough rows, little work, and a prime number of elements stay as they are.
+// Enough rows, little work, what schedules reduce in parts, and a prime number of elements stay as they are.
 // CHECK-LABEL: func.func @stay
-// CHECK-COUNT-3: "reduction"]}
+// CHECK-COUNT-4: "reduction"]}
 // CHECK-NOT: "reduction"
-func.func @stay(%x: tensor<1024x4096xf32>, %y: tensor<1000xf32>, %z: tensor<1000003xf32>) -> (tensor<1024xf32>, tensor<f32>, tensor<f32>) {
+func.func @stay(%x: tensor<1024x4096xf32>, %y: tensor<1000xf32>, %z: tensor<1000003xf32>) -> (tensor<1024xf32>, tensor<f32>, tensor<f32>, tensor<f32>) {
   %zero = stablehlo.constant dense<0.0> : tensor<f32>
   %a = stablehlo.reduce(%x init: %zero) applies stablehlo.add across dimensions = [1] : (tensor<1024x4096xf32>, tensor<f32>) -> tensor<1024xf32>
   %b = stablehlo.reduce(%y init: %zero) applies stablehlo.add across dimensions = [0] : (tensor<1000xf32>, tensor<f32>) -> tensor<f32>
   %c = stablehlo.reduce(%z init: %zero) applies stablehlo.add across dimensions = [0] : (tensor<1000003xf32>, tensor<f32>) -> tensor<f32>
-  return %a, %b, %c : tensor<1024xf32>, tensor<f32>, tensor<f32>
+  %d = stablehlo.reduce(%x init: %zero) applies stablehlo.add across dimensions = [0, 1] : (tensor<1024x4096xf32>, tensor<f32>) -> tensor<f32>
+  return %a, %b, %c, %d : tensor<1024xf32>, tensor<f32>, tensor<f32>, tensor<f32>
 }

@@ -62,6 +62,9 @@ public:
         w.store(result, row, isScalar ? isFirst : isLeader);
       }
       SmallVector<Value> sums = pass(phase);
+      for (linalg::GenericOp part : llvm::reverse(phase.parts)) {
+        w.storePart(part, sums.pop_back_val(), warps * kWarp);
+      }
       for (auto [op, sum] : llvm::zip(phase.reductions, sums)) {
         sum = w.combineWarps(op, sum, warps);
         Value init = w.spread(w.evaluate(*op.getDpsInitOperand(0), row), lanes);
@@ -78,10 +81,11 @@ private:
 
   SmallVector<Value> pass(Phase &phase) {
     SmallVector<Value> sums;
-    if (phase.reductions.empty() && phase.stores.empty()) {
+    SmallVector<linalg::GenericOp> reduced = reducedIn(phase);
+    if (reduced.empty() && phase.stores.empty()) {
       return sums;
     }
-    for (linalg::GenericOp op : phase.reductions) {
+    for (linalg::GenericOp op : reduced) {
       sums.push_back(w.neutralOf(op, lanes));
     }
     int64_t stride = warps * kUnroll;
@@ -104,7 +108,7 @@ private:
     }
     sums.assign(loop.getRegionIterArgs().begin(),
                 loop.getRegionIterArgs().end());
-    for (auto [op, sum] : llvm::zip(phase.reductions, sums)) {
+    for (auto [op, sum] : llvm::zip(reduced, sums)) {
       for (Point &point : points) {
         sum = w.combine(op, sum, w.elementOf(op, point));
       }

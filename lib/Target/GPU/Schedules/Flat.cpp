@@ -23,7 +23,8 @@ namespace {
 
 struct Flat : Schedule {
   static constexpr int64_t kThreads = 256;
-  static constexpr int64_t kVectors = 4; // a thread's
+  static constexpr int64_t kVectors = 4;   // a thread's, at most
+  static constexpr int64_t kElements = 32; // in these
 
   StringRef name() const override { return "flat"; }
 
@@ -44,7 +45,8 @@ struct Flat : Schedule {
                         std::multiplies<>()) /
         lanes;
     // Enough blocks to fill a GPU come before work for each thread.
-    int64_t each = vectors >= kThreads * kVectors * 1024 ? kVectors : 1;
+    int64_t most = std::clamp<int64_t>(kElements / lanes, 1, kVectors);
+    int64_t each = vectors >= kThreads * most * 1024 ? most : 1;
     int64_t threads = std::min<int64_t>(
         kThreads, llvm::PowerOf2Ceil(std::max<int64_t>(
                       32, llvm::divideCeilSigned(vectors, each))));
@@ -82,6 +84,10 @@ struct Flat : Schedule {
           writer.store(result, point);
         }
       }
+    }
+    for (linalg::GenericOp part : group.parts()) {
+      auto all = llvm::map_to_vector(points, [](Point &p) { return &p; });
+      writer.storePart(part, writer.elementsOf(part, all), threads);
     }
     return {blocks, threads};
   }

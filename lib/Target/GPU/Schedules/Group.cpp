@@ -28,6 +28,19 @@ std::optional<Reduction> steelyard::cuda::findReduction(linalg::GenericOp op) {
                                  : combiner->getOperand(0)};
 }
 
+bool steelyard::cuda::isReducedInParts(linalg::GenericOp op) {
+  constexpr int64_t kLeast = 65536; // less is one block's work
+  int64_t count = 1;
+  for (auto [range, kind] :
+       llvm::zip(op.getStaticLoopRanges(), op.getIteratorTypesArray())) {
+    if (kind == utils::IteratorType::parallel && range != 1) {
+      return false;
+    }
+    count *= range;
+  }
+  return count >= kLeast && findReduction(op);
+}
+
 /// The sum of loops times constants, and a constant, that an index is; false if
 /// it is none. Added to `access`, times `stride`, for loops that are
 /// dimensions.
@@ -191,6 +204,9 @@ bool Group::add(linalg::GenericOp op) {
     if (!producer || !contains(producer)) {
       continue;
     }
+    if (isReducedInParts(producer)) {
+      return false;
+    }
     AffineMap read = op.getMatchingIndexingMap(&operand);
     AffineMap written =
         producer.getIndexingMapMatchingResult(cast<OpResult>(operand.get()));
@@ -241,7 +257,8 @@ bool Group::add(linalg::GenericOp op) {
   operations.insert(op);
   loops[op] = mine;
   for (auto [loop, kind] : llvm::enumerate(op.getIteratorTypesArray())) {
-    if (kind == utils::IteratorType::reduction && mine[loop] >= 0) {
+    if (kind == utils::IteratorType::reduction && mine[loop] >= 0 &&
+        !isReducedInParts(op)) {
       isReduced[mine[loop]] = true;
     }
   }
@@ -280,7 +297,11 @@ bool Group::isConsistent() const {
   bool reduces = hasReductions();
   for (linalg::GenericOp op : operations) {
     SmallVector<bool> reduced = reducedDims(op);
-    if (llvm::is_contained(reduced, true)) {
+    if (isReducedInParts(op)) {
+      if (extentOf(op) != Extent::All) {
+        return false;
+      }
+    } else if (llvm::is_contained(reduced, true)) {
       // All columns at once.
       if (extentOf(op) != Extent::All || reduced != isReduced ||
           !findReduction(op)) {
@@ -387,13 +408,18 @@ SmallVector<OpResult> Group::outputs() const {
   SmallVector<OpResult> values;
   for (linalg::GenericOp op : operations) {
     for (OpResult result : op->getResults()) {
-      if (llvm::any_of(result.getUsers(),
+      if (!isReducedInParts(op) &&
+          llvm::any_of(result.getUsers(),
                        [&](Operation *user) { return !contains(user); })) {
         values.push_back(result);
       }
     }
   }
   return values;
+}
+
+SmallVector<linalg::GenericOp> Group::parts() const {
+  return llvm::filter_to_vector(operations, isReducedInParts);
 }
 
 void Group::mergeDimensions() {

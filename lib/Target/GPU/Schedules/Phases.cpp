@@ -7,8 +7,14 @@
 using namespace mlir;
 using namespace steelyard::cuda;
 
-SmallVector<Phase> steelyard::cuda::phasesOf(const Group &group) {
-  SmallVector<Phase> phases(1);
+SmallVector<linalg::GenericOp> steelyard::cuda::reducedIn(const Phase &phase) {
+  SmallVector<linalg::GenericOp> all(phase.reductions);
+  llvm::append_range(all, phase.parts);
+  return all;
+}
+
+std::vector<Phase> steelyard::cuda::phasesOf(const Group &group) {
+  std::vector<Phase> phases(1);
   llvm::DenseMap<Operation *, unsigned> ready; // the phase where results are
   auto phaseAt = [&](unsigned number) -> Phase & {
     if (phases.size() <= number) {
@@ -27,7 +33,9 @@ SmallVector<Phase> steelyard::cuda::phasesOf(const Group &group) {
     }
     bool isReduction = op.getNumReductionLoops() != 0;
     bool isOfRows = group.extentOf(op) != Group::Extent::All;
-    if (isReduction) {
+    if (isReducedInParts(op)) {
+      phaseAt(phase).parts.push_back(op);
+    } else if (isReduction) {
       phaseAt(phase++).reductions.push_back(op);
     } else if (isOfRows) {
       phaseAt(phase).rowOps.push_back(op);

@@ -6,6 +6,8 @@
 
 #include "steelyard/Target/GPU/Schedules/Group.h"
 
+#include <vector>
+
 namespace steelyard::cuda {
 
 /// What a group does between two waits: values of rows, then one pass over the
@@ -14,10 +16,14 @@ struct Phase {
   llvm::SmallVector<mlir::linalg::GenericOp> rowOps;
   llvm::SmallVector<mlir::OpResult> rowStores;
   llvm::SmallVector<mlir::linalg::GenericOp> reductions;
+  llvm::SmallVector<mlir::linalg::GenericOp> parts; // of all rows'
   llvm::SmallVector<mlir::OpResult> stores;
 };
 
-llvm::SmallVector<Phase> phasesOf(const Group &group);
+/// What a pass over the columns reduces: reductions, then parts.
+llvm::SmallVector<mlir::linalg::GenericOp> reducedIn(const Phase &phase);
+
+std::vector<Phase> phasesOf(const Group &group);
 
 } // namespace steelyard::cuda
 

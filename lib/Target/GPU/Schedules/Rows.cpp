@@ -87,6 +87,10 @@ public:
         w.store(result, row, isScalar ? isFirst : isLeader);
       }
       SmallVector<Value> sums = pass(phase);
+      for (linalg::GenericOp part : llvm::reverse(phase.parts)) {
+        w.storePart(part, sums.pop_back_val(),
+                    plan.threads * plan.rowsPerBlock);
+      }
       for (auto [op, sum] : llvm::zip(phase.reductions, sums)) {
         sum = w.combineThreads(op, w.combineLanes(op, sum), plan.threads);
         Value init = w.evaluate(*op.getDpsInitOperand(0), row);
@@ -131,7 +135,8 @@ private:
 
   /// Once through the columns: stores, and what each thread reduces.
   SmallVector<Value> pass(Phase &phase) {
-    if (phase.reductions.empty() && phase.stores.empty()) {
+    SmallVector<linalg::GenericOp> reduced = reducedIn(phase);
+    if (reduced.empty() && phase.stores.empty()) {
       return {};
     }
     SmallVector<Value> sums;
@@ -139,7 +144,7 @@ private:
       add(phase, keep, sums);
       return sums;
     }
-    for (linalg::GenericOp op : phase.reductions) {
+    for (linalg::GenericOp op : reduced) {
       sums.push_back(w.neutralOf(op, plan.lanes));
     }
     int64_t stride = plan.threads * plan.passes;
@@ -165,7 +170,7 @@ private:
 
   void add(Phase &phase, MutableArrayRef<Point> points,
            SmallVector<Value> &sums) {
-    for (auto [index, op] : llvm::enumerate(phase.reductions)) {
+    for (auto [index, op] : llvm::enumerate(reducedIn(phase))) {
       for (Point &point : points) {
         Value element = w.elementOf(op, point);
         if (sums.size() <= index) {

@@ -150,6 +150,13 @@ public:
         }
       }
     }
+    for (linalg::GenericOp part : w.group.parts()) {
+      SmallVector<Point *> all;
+      for (Place &point : here) {
+        all.push_back(&point);
+      }
+      w.storePart(part, w.elementsOf(part, all), kThreads);
+    }
     if (!plan.outputs.empty()) {
       gpu::BarrierOp::create(w.b);
       SmallVector<Place, 1> ends = points(plan.across, plan.along);

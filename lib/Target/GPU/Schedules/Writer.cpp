@@ -32,6 +32,9 @@ Writer::Writer(OpBuilder &builder, const Group &group,
   for (OpResult output : group.outputs()) {
     buffers[output] = kernel.getArgument(position++);
   }
+  for (linalg::GenericOp part : group.parts()) {
+    buffers[part->getResult(0)] = kernel.getArgument(position++);
+  }
 }
 
 //===----------------------------------------------------------------------===//
@@ -427,6 +430,15 @@ Value Writer::elementOf(linalg::GenericOp op, Point &point) {
   return element;
 }
 
+Value Writer::elementsOf(linalg::GenericOp op, ArrayRef<Point *> points) {
+  Value sum;
+  for (Point *point : points) {
+    Value element = elementOf(op, *point);
+    sum = sum ? combine(op, sum, element) : element;
+  }
+  return sum;
+}
+
 Value Writer::combine(linalg::GenericOp op, Value a, Value c) {
   Operation *combiner = findReduction(op)->combiner;
   IRMapping mapping;
@@ -518,6 +530,18 @@ Value Writer::combineThreads(linalg::GenericOp op, Value value,
     value = combine(op, value, shuffleXor(value, distance));
   }
   return value;
+}
+
+void Writer::storePart(linalg::GenericOp op, Value value, int64_t threads) {
+  value = combineThreads(op, combineLanes(op, value), threads);
+  if (value.getType().isInteger(1)) {
+    value = arith::ExtUIOp::create(b, b.getI8Type(), value);
+  }
+  OpBuilder::InsertionGuard guard(b);
+  auto first = scf::IfOp::create(b, lessThan(threadId(), 1),
+                                 /*withElseRegion=*/false);
+  b.setInsertionPointToStart(first.thenBlock());
+  memref::StoreOp::create(b, value, bufferOf(op->getResult(0)), blockId());
 }
 
 Value Writer::combineWarps(linalg::GenericOp op, Value value, int64_t warps) {

@@ -11,6 +11,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/IRMapping.h"
 
 namespace steelyard::cuda {
 #define GEN_PASS_DEF_CUDAFORMKERNELS
@@ -226,10 +227,41 @@ struct FormKernels : cuda::impl::CUDAFormKernelsBase<FormKernels> {
     return MemRefType::get({type.getNumElements()}, element);
   }
 
+  /// One value of the parts, by a kernel of its own.
+  void joinParts(OpBuilder &builder, linalg::GenericOp part, Value values) {
+    MLIRContext *context = &getContext();
+    Operation *combiner = cuda::findReduction(part)->combiner;
+    auto joined = linalg::GenericOp::create(
+        builder, part.getLoc(), part->getResultTypes(), values,
+        part.getDpsInits(),
+        ArrayRef{AffineMap::getMultiDimIdentityMap(1, context),
+                 AffineMap::get(1, 0, zeros(part), context)},
+        ArrayRef{utils::IteratorType::reduction},
+        [&](OpBuilder &b, Location location, ValueRange args) {
+          IRMapping operands;
+          operands.map(combiner->getOperand(0), args[1]);
+          operands.map(combiner->getOperand(1), args[0]);
+          linalg::YieldOp::create(b, location,
+                                  b.clone(*combiner, operands)->getResults());
+        });
+    part->replaceAllUsesWith(joined);
+    Group alone;
+    alone.add(joined);
+    write(alone);
+  }
+
+  /// Indices of the one element that a reduction in parts writes.
+  static SmallVector<AffineExpr> zeros(linalg::GenericOp part) {
+    auto type = cast<RankedTensorType>(part->getResult(0).getType());
+    return SmallVector<AffineExpr>(type.getRank(),
+                                   getAffineConstantExpr(0, part.getContext()));
+  }
+
   void write(Group &group) {
     SmallVector<Value> inputs = group.inputs().takeVector();
     SmallVector<OpResult> outputs = group.outputs();
-    if (outputs.empty()) {
+    SmallVector<linalg::GenericOp> parts = group.parts();
+    if (outputs.empty() && parts.empty()) {
       for (linalg::GenericOp op : llvm::reverse(group.ops())) {
         op->erase();
       }
@@ -249,6 +281,10 @@ struct FormKernels : cuda::impl::CUDAFormKernelsBase<FormKernels> {
       types.push_back(bufferType(output.getType()));
       results.push_back(output.getType());
     }
+    // As long as there are blocks, which are known when it is written.
+    for (linalg::GenericOp part : parts) {
+      types.push_back(bufferType(part->getResult(0).getType()));
+    }
     Operation *last = group.ops().back();
     Location loc = last->getLoc();
     mlir::gpu::GPUModuleOp module = kernels();
@@ -266,11 +302,20 @@ struct FormKernels : cuda::impl::CUDAFormKernelsBase<FormKernels> {
     cuda::Writer writer(builder, group, kernel);
     cuda::LaunchShape shape = chosen->write(writer);
     mlir::gpu::ReturnOp::create(writer.b);
+    for (auto [index, part] : llvm::enumerate(parts)) {
+      unsigned position = inputs.size() + outputs.size() + index;
+      auto type = RankedTensorType::get(
+          {shape.blocks}, getElementTypeOrSelf(part->getResult(0).getType()));
+      types[position] = bufferType(type);
+      kernel.getArgument(position).setType(types[position]);
+      results.push_back(type);
+    }
+    kernel.setFunctionType(builder.getFunctionType(types, {}));
 
     builder.setInsertionPoint(last);
     SmallVector<Value> inits;
-    for (OpResult output : outputs) {
-      auto type = cast<RankedTensorType>(output.getType());
+    for (Type result : results) {
+      auto type = cast<RankedTensorType>(result);
       inits.push_back(tensor::EmptyOp::create(builder, loc, type.getShape(),
                                               type.getElementType()));
     }
@@ -286,6 +331,10 @@ struct FormKernels : cuda::impl::CUDAFormKernelsBase<FormKernels> {
                                inputs, inits);
     for (auto [output, result] : llvm::zip(outputs, launch->getResults())) {
       output.replaceAllUsesWith(result);
+    }
+    for (auto [part, values] :
+         llvm::zip(parts, launch->getResults().drop_front(outputs.size()))) {
+      joinParts(builder, part, values);
     }
     for (linalg::GenericOp op : llvm::reverse(group.ops())) {
       op->erase();

@@ -16,6 +16,7 @@ namespace steelyard::cuda {
 
 using namespace mlir;
 using steelyard::cuda::findReduction;
+using steelyard::cuda::isReducedInParts;
 
 namespace {
 
@@ -34,7 +35,7 @@ struct SplitReductions
     SmallVector<linalg::GenericOp> work;
     getOperation()->walk([&](linalg::GenericOp op) {
       if (op.hasPureTensorSemantics() && !op.hasIndexSemantics() &&
-          findReduction(op)) {
+          findReduction(op) && !isReducedInParts(op)) {
         work.push_back(op);
       }
     });

@@ -30,6 +30,10 @@ struct Reduction {
 /// none of one value by an operation with a neutral element.
 std::optional<Reduction> findReduction(mlir::linalg::GenericOp op);
 
+/// Whether a reduction is to one value, of so much that many blocks do it: each
+/// makes a part, and a second kernel one value of these.
+bool isReducedInParts(mlir::linalg::GenericOp op);
+
 /// The element of a constant tensor whose elements are all the same; or null.
 mlir::TypedAttr splatOf(mlir::Value tensor);
 
@@ -38,7 +42,8 @@ mlir::TypedAttr splatOf(mlir::Value tensor);
 llvm::SmallVector<mlir::Value> tensorsReadBy(mlir::linalg::GenericOp op);
 
 /// Operations over one space of loops. Each of them is over
-///   all dimensions    elementwise, or a reduction of all columns;
+///   all dimensions    elementwise, a reduction of all columns, or one of all
+///                     to a value, in parts: of which nothing in the group is;
 ///   the rows          elementwise, on what reductions gave;
 ///   none              a scalar, which every thread computes.
 /// Columns are the dimensions that are reduced; in a group without reductions
@@ -73,8 +78,10 @@ public:
 
   /// Tensors and scalars of other operations that the group reads.
   llvm::SetVector<mlir::Value> inputs() const;
-  /// Results that others use.
+  /// Results that others use, but for what is reduced in parts.
   llvm::SmallVector<mlir::OpResult> outputs() const;
+  /// Reductions in parts.
+  llvm::SmallVector<mlir::linalg::GenericOp> parts() const;
 
   /// Merges neighbouring dimensions wherever every operand lies in memory as
   /// if they were one. After the last `add`.

@@ -52,6 +52,9 @@ public:
   /// What a reduction adds of one point: its element, or the neutral one
   /// outside of the space; one a lane where `lanes` > 1.
   mlir::Value elementOf(mlir::linalg::GenericOp reduction, Point &point);
+  /// The same of several points, joined.
+  mlir::Value elementsOf(mlir::linalg::GenericOp reduction,
+                         llvm::ArrayRef<Point *> points);
   mlir::Value neutralOf(mlir::linalg::GenericOp reduction, int64_t lanes);
   mlir::Value combine(mlir::linalg::GenericOp reduction, mlir::Value a,
                       mlir::Value b);
@@ -67,6 +70,10 @@ public:
   /// the result.
   mlir::Value combineWarps(mlir::linalg::GenericOp reduction, mlir::Value value,
                            int64_t warps);
+  /// Ends a reduction in parts: `value` is what a thread has of it, `threads`
+  /// are all of the block.
+  void storePart(mlir::linalg::GenericOp reduction, mlir::Value value,
+                 int64_t threads);
   /// From now on the result is known at row points.
   void setReduced(mlir::linalg::GenericOp reduction, mlir::Value value);
 

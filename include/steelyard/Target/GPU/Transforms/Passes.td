@@ -10,9 +10,9 @@ include "mlir/Pass/PassBase.td"
 def CUDASplitReductions : Pass<"cuda-split-reductions", "::mlir::ModuleOp"> {
   let summary = "reduces in two steps what few blocks would reduce alone";
   let description = [{
-    A reduction to few results, an amax or a loss, is one of parts, which many blocks compute, and one of those. Outer
-    reduced loops become the parts, or pieces of one loop where it has a divisor that leaves lines of 256 elements. A
-    full reduction of a matrix is so over its rows, like what else is computed of them in the same kernel.
+    A reduction to few results, sums over a batch, is one of parts, which many blocks compute, and one of those. Outer
+    reduced loops become the parts, or pieces of one loop where it has a divisor that leaves lines of 256 elements. What is
+    reduced to one value schedules make in parts themselves.
 
     Numerics: sums are in another order, which the shapes decide alone.
   }];
@@ -35,6 +35,9 @@ def CUDAFormKernels : Pass<"cuda-form-kernels", "::mlir::ModuleOp"> {
     | transposed | elementwise operations on tensors that lie along different dimensions: transposes, casts in both layouts |
     | rows | reductions along memory, and what depends on them, row by row |
     | columns | reductions across memory: sums over a batch |
+
+    Beside what else a kernel does with the elements, each takes reductions of all of them to one value, an amax or a loss: a
+    part a block, which a second kernel joins.
 
     Numerics: sums are in the schedule's order, which the shapes decide alone; everything else bit for bit.
   }];
