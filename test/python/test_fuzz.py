@@ -185,4 +185,5 @@ def test_what_is_nearly_zero() -> None:
     zero, nearly, far = (np.float32([value, np.inf]) for value in (0.0, 4.8e-7, 0.5))
     assert pipeline.is_of_xla(text, zero, nearly, lambda: False)
     assert not pipeline.is_of_xla(text, zero, far, lambda: False)
+    assert pipeline.is_of_xla(text + "\n%2 = stablehlo.ceil %1 : tensor<f32>", zero, far, lambda: False)
     assert not pipeline.is_of_xla("%1 = stablehlo.sine %0 : tensor<f32>", zero, nearly, lambda: False)
