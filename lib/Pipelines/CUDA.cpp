@@ -61,6 +61,7 @@ void steelyard::buildCUDABinary(OpPassManager &pm, const CUDAOptions &options) {
   finished.addPass(createReconcileUnrealizedCastsPass());
   GpuModuleToBinaryPassOptions binary;
   binary.compilationTarget = options.format;
+  binary.toolkitPath = options.toolkit;
   pm.addPass(createGpuModuleToBinaryPass(binary));
 }
 
@@ -73,6 +74,9 @@ struct CUDAPipelineOptions : PassPipelineOptions<CUDAPipelineOptions> {
       *this, "format",
       llvm::cl::desc("isa: PTX; bin: a cubin, which takes ptxas"),
       llvm::cl::init("isa")};
+  Option<std::string> toolkit{
+      *this, "toolkit",
+      llvm::cl::desc("CUDA toolkit, for libdevice and ptxas; else $CUDA_HOME")};
 };
 } // namespace
 
@@ -85,6 +89,6 @@ void steelyard::registerCUDAPipelines() {
   PassPipelineRegistration<CUDAPipelineOptions>(
       "steelyard-cuda-binary", "kernels to machine code of a GPU",
       [](OpPassManager &pm, const CUDAPipelineOptions &options) {
-        buildCUDABinary(pm, {options.chip, options.format});
+        buildCUDABinary(pm, {options.chip, options.format, options.toolkit});
       });
 }

@@ -49,7 +49,7 @@ def test_kernels_assemble_without_spills(name: str, scheme: str) -> None:
     assert len(re.findall(r"= linalg\.generic", kernels)) == LEFT.get(name, 0)
     if "cuda.launch" not in kernels:
         return
-    binary = opt(kernels, "steelyard-cuda-binary")
+    binary = opt(kernels, f"steelyard-cuda-binary{{toolkit={assemble.TOOLKIT}}}")
     for ptx in assemble.OBJECT.findall(binary):
         for line in assemble.assemble(assemble.unescape(ptx), "sm_90a"):
             registers, spilled = re.search(r"(\d+) registers, (\d+) bytes of spills", line).groups()  # type: ignore[union-attr]

@@ -21,9 +21,13 @@ OBJECT = re.compile(r'assembly = "((?:[^"\\]|\\.)*)"')
 ESCAPE = re.compile(r'\\([0-9A-F]{2}|[\\"nt])')
 
 
+#: ptxas and libdevice, from PyPI's nvidia-cuda-nvcc-cu12: a toolkit's folder as far as compiling kernels goes.
+TOOLKIT = pathlib.Path(sysconfig.get_path("purelib")) / "nvidia" / "cuda_nvcc"
+
+
 def find_ptxas() -> str | None:
     """The pinned package's, else the one on PATH."""
-    packaged = pathlib.Path(sysconfig.get_path("purelib")) / "nvidia" / "cuda_nvcc" / "bin" / "ptxas"
+    packaged = TOOLKIT / "bin" / "ptxas"
     return str(packaged) if packaged.exists() else shutil.which("ptxas")
 
 

@@ -32,6 +32,9 @@ void buildCUDAKernels(mlir::OpPassManager &pm);
 struct CUDAOptions {
   std::string chip;   ///< "sm_90a"
   std::string format; ///< "isa" (PTX) or "bin" (a cubin)
+  /// The folder of a CUDA toolkit, of which libdevice and ptxas are taken;
+  /// empty: $CUDA_HOME.
+  std::string toolkit;
 };
 
 /// Those kernels as a gpu.binary.
