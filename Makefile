@@ -11,7 +11,7 @@ $(error clone to a folder without spaces in its path: lit and this Makefile can'
 endif
 RUN := PYTHONPATH=$(CURDIR)/$(BUILD)/python:$(CURDIR)/python $(PYTHON)
 
-.PHONY: all demo check check-full fuzz bench build setup docs lint clean
+.PHONY: all demo check check-gpu check-full fuzz bench build setup docs lint clean
 all: build
 
 $(BUILD)/.packages: scripts/setup-debian
@@ -37,6 +37,13 @@ demo: build
 
 check: build
 	BUILD=$(BUILD) PYTHON=$(PYTHON) scripts/check
+
+# On a machine with a GPU; docs/gpu.md says how where compiler and GPU are apart.
+check-gpu: build
+	PYTHONPATH=$(CURDIR)/$(BUILD)/python:$(CURDIR)/python:$(CURDIR)/test:$(CURDIR)/test/python sh -ec '\
+	  $(BUILD)/bin/runtime-cudadevice; \
+	  $(PYTHON) -m gpu prepare $(BUILD)/gpu; $(PYTHON) -m gpu run $(BUILD)/gpu; \
+	  STEELYARD_BUILD=$(BUILD) $(PYTHON) -m pytest -q test/python/test_device.py'
 
 check-full: build
 	BUILD=$(BUILD) PYTHON=$(PYTHON) scripts/check --full

@@ -12,6 +12,16 @@ using namespace steelyard;
 ModuleTool::ModuleTool(const char *name, const char *input)
     : category(name),
       input(cl::Positional, cl::Required, cl::desc(input), cl::cat(category)),
+      target("target", cl::init("cpu"),
+             cl::desc("What the code runs on: cpu, or cuda"),
+             cl::cat(category)),
+      chip("chip", cl::init("sm_90a"),
+           cl::desc("For cuda: the GPU, in the names of NVIDIA's compilers"),
+           cl::cat(category)),
+      toolkit("toolkit",
+              cl::desc("For cuda: the folder of a CUDA toolkit, for ptxas and "
+                       "libdevice; else $CUDA_HOME"),
+              cl::cat(category)),
       scheme("scheme",
              cl::desc("Passes between import and lowering, e.g. scalify"),
              cl::cat(category)),
@@ -39,6 +49,9 @@ std::unique_ptr<MemoryBuffer> ModuleTool::read() const {
 CompileOptions ModuleTool::compileOptions() const {
   CompileOptions options;
   options.name = input == "-" ? "<stdin>" : input.getValue();
+  options.target = target;
+  options.chip = chip;
+  options.toolkit = toolkit;
   options.scheme = scheme;
   options.dumpDirectory = dump;
   options.onDiagnostic = [this](const Diagnostic &diagnostic) {

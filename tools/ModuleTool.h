@@ -34,7 +34,7 @@ public:
   int fail(const llvm::Twine &message) const;
 
   llvm::cl::OptionCategory category;
-  llvm::cl::opt<std::string> input, scheme, dump;
+  llvm::cl::opt<std::string> input, target, chip, toolkit, scheme, dump;
   llvm::cl::opt<bool> remarks;
 
 private:

@@ -153,6 +153,11 @@ Cache::Cache(std::string_view module, const CompileOptions &options)
     state.update(part);
   };
   add(compilerIdentity());
+  add(options.target);
+  if (options.target != "cpu") {
+    add(options.chip);
+    add(options.toolkit);
+  }
   add(describeTarget(options.cpu, options.features));
   add(options.scheme);
   add(options.profile ? "profile" : "");

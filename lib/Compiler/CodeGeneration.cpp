@@ -5,6 +5,7 @@
 #include "CodeGeneration.h"
 
 #include "steelyard/Runtime/steelyard.h"
+#include "steelyard/Target/GPU/Transforms/DeviceCode.h"
 
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
@@ -29,6 +30,7 @@
 #include "Description.h"
 
 using namespace llvm;
+using namespace steelyard;
 
 // What code generators call for half-precision conversions that the processor
 // has no instruction for; the compiler's own library has them, a process's
@@ -119,9 +121,30 @@ static void optimize(Module &module, TargetMachine &machine) {
   passes.run(module, modules);
 }
 
+static DeviceCode deviceCodeOf(mlir::ModuleOp module) {
+  auto names = [&](StringRef attribute) {
+    std::vector<std::string> list;
+    if (auto array = module->getAttrOfType<mlir::ArrayAttr>(attribute)) {
+      for (auto name : array.getAsRange<mlir::StringAttr>()) {
+        list.push_back(name.str());
+      }
+    }
+    return list;
+  };
+  DeviceCode device;
+  if (auto chip =
+          module->getAttrOfType<mlir::StringAttr>(cuda::kChipAttrName)) {
+    device.chip = chip.str();
+  }
+  device.image = cuda::kImageName.str();
+  device.kernels = names(cuda::kKernelsAttrName);
+  device.constants = names(cuda::kConstantsAttrName);
+  return device;
+}
+
 Expected<std::unique_ptr<MemoryBuffer>>
 steelyard::emitObject(mlir::ModuleOp module, ArrayRef<FunctionSpec> functions,
-                      StringRef cpu, StringRef features) {
+                      const CompileOptions &options) {
   mlir::registerBuiltinDialectTranslation(*module.getContext());
   mlir::registerLLVMDialectTranslation(*module.getContext());
   LLVMContext context;
@@ -132,7 +155,7 @@ steelyard::emitObject(mlir::ModuleOp module, ArrayRef<FunctionSpec> functions,
                              "the module could not be translated to LLVM IR");
   }
   Expected<std::unique_ptr<TargetMachine>> machine =
-      createMachine(cpu, features);
+      createMachine(options.cpu, options.features);
   if (!machine) {
     return machine.takeError();
   }
@@ -144,7 +167,8 @@ steelyard::emitObject(mlir::ModuleOp module, ArrayRef<FunctionSpec> functions,
     // Prefer the widest vectors that the processor has.
     function.addFnAttr("prefer-vector-width", "512");
   }
-  addDescription(*code, **machine, functions);
+  addDescription(*code, **machine, functions, options.target,
+                 deviceCodeOf(module));
   optimize(*code, **machine);
   SmallVector<char, 0> bytes;
   raw_svector_ostream stream(bytes);
@@ -187,6 +211,12 @@ steelyard::loadObject(std::unique_ptr<MemoryBuffer> object) {
   define("steelyard_parallel_for", &steelyard_parallel_for);
   define("steelyard_poll", &steelyard_poll);
   define("steelyard_mark", &steelyard_mark);
+  define("steelyard_gpu_launch", &steelyard_gpu_launch);
+  define("steelyard_gpu_gemm", &steelyard_gpu_gemm);
+  define("steelyard_gpu_copy", &steelyard_gpu_copy);
+  define("steelyard_gpu_fill", &steelyard_gpu_fill);
+  define("steelyard_gpu_read", &steelyard_gpu_read);
+  define("steelyard_gpu_constant", &steelyard_gpu_constant);
   define("steelyard_check_eq", &steelyard_check_eq);
   define("steelyard_check_close", &steelyard_check_close);
   define("steelyard_check_almost_eq", &steelyard_check_almost_eq);

@@ -25,7 +25,7 @@ std::string describeTarget(llvm::StringRef cpu, llvm::StringRef features);
 /// optimised. It describes the functions (Description.h).
 llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>>
 emitObject(mlir::ModuleOp module, llvm::ArrayRef<FunctionSpec> functions,
-           llvm::StringRef cpu, llvm::StringRef features);
+           const CompileOptions &options);
 
 /// Loads an object; its calls of `steelyard_*` and of the C and vector math
 /// libraries are resolved in this process.

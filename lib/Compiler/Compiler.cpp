@@ -10,7 +10,7 @@
 #include "steelyard/Pipelines/Text.h"
 #include "steelyard/Recipes/Recipe.h"
 #include "steelyard/Runtime/steelyard.h"
-#include "steelyard/Target/CPU/IR/CPU.h"
+#include "steelyard/Target/Host/IR/Host.h"
 
 #include "mlir/Bytecode/BytecodeReader.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -18,6 +18,7 @@
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassRegistry.h"
 
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/Path.h"
@@ -28,6 +29,7 @@
 #include "CompiledCode.h"
 #include "Description.h"
 #include "SharedLibrary.h"
+#include "Toolkit.h"
 
 using namespace mlir;
 
@@ -48,6 +50,7 @@ Executable::~Executable() = default;
 const std::vector<FunctionSpec> &Executable::functions() const {
   return impl->functions;
 }
+steelyard_executable *Executable::runtime() const { return impl->runtime; }
 std::string_view Executable::objectCode() const { return impl->code.object; }
 
 std::optional<size_t> Executable::find(std::string_view name) const {
@@ -356,7 +359,7 @@ void describeMemory(ModuleOp module, std::vector<FunctionSpec> &functions) {
       spec.sites = describeSites(sites);
     }
     spec.hasChecks |=
-        function.walk([](cpu::CheckOp) { return WalkResult::interrupt(); })
+        function.walk([](host::CheckOp) { return WalkResult::interrupt(); })
             .wasInterrupted();
   }
 }
@@ -434,8 +437,13 @@ public:
         failed(scheme())) {
       return failure();
     }
-    for (const Stage &next : cpuStages()) {
-      if (failed(stage(next.name, next.build))) {
+    TargetOptions target;
+    if (failed(findTarget(target))) {
+      return failure();
+    }
+    for (const Stage &next : stagesFor(options.target)) {
+      auto build = [&](OpPassManager &manager) { next.build(manager, target); };
+      if (failed(stage(next.name, build))) {
         return failure();
       }
       if (next.name == StringRef("pairs")) {
@@ -453,7 +461,7 @@ public:
       }
       describeMemory(*module, described);
     }
-    auto object = emitObject(*module, described, options.cpu, options.features);
+    auto object = emitObject(*module, described, options);
     if (!object) {
       error = llvm::toString(object.takeError());
       return failure();
@@ -463,6 +471,23 @@ public:
   }
 
 private:
+  LogicalResult findTarget(TargetOptions &target) {
+    if (stagesFor(options.target).empty()) {
+      error = "there is no target '" + options.target + "'; targets are " +
+              llvm::join(targetNames(), ", ");
+      return failure();
+    }
+    if (options.target == "cuda") {
+      llvm::Expected<std::string> toolkit = findToolkit(options.toolkit);
+      if (!toolkit) {
+        error = llvm::toString(toolkit.takeError());
+        return failure();
+      }
+      target = {options.chip, *toolkit};
+    }
+    return success();
+  }
+
   LogicalResult scheme() {
     if (options.scheme.empty()) {
       return success();

@@ -45,14 +45,23 @@ public:
       : module(module), pointer(PointerType::get(module.getContext(), 0)) {}
 
   Constant *executable(ArrayRef<FunctionSpec> functions,
-                       const TargetMachine &machine) {
+                       const TargetMachine &machine, StringRef target,
+                       const DeviceCode &device) {
     auto described = map_to_vector(
         functions, [&](const FunctionSpec &spec) { return function(spec); });
+    SmallVector<Constant *> images, constants;
+    if (!device.chip.empty()) {
+      images.push_back(image(device));
+    }
+    for (const std::string &name : device.constants) {
+      constants.push_back(record<steelyard_constant>(
+          {module.getNamedGlobal(name), i64(bytesOf(name))}));
+    }
     return record<steelyard_executable_desc>(
         {i32(STEELYARD_ABI_VERSION), i32(0), i64(functions.size()),
-         array(described), string("cpu"), string(machine.getTargetCPU()),
-         string(requiredFeatures(machine)), i64(0), null(), i64(0), null(),
-         null(), null()});
+         array(described), string(target), string(machine.getTargetCPU()),
+         string(requiredFeatures(machine)), i64(images.size()), array(images),
+         i64(constants.size()), array(constants), null(), null()});
   }
 
 private:
@@ -107,6 +116,19 @@ private:
                sizeof(Struct) &&
            "a field is missing");
     return value;
+  }
+
+  int64_t bytesOf(StringRef global) {
+    return static_cast<int64_t>(module.getDataLayout().getTypeAllocSize(
+        module.getNamedGlobal(global)->getValueType()));
+  }
+
+  Constant *image(const DeviceCode &device) {
+    auto kernels = map_to_vector(
+        device.kernels, [&](const std::string &name) { return string(name); });
+    return record<steelyard_gpu_image>(
+        {string(device.chip), module.getNamedGlobal(device.image),
+         i64(bytesOf(device.image)), i64(kernels.size()), array(kernels)});
   }
 
   Constant *value(const TensorSpec &spec) {
@@ -182,8 +204,10 @@ TensorSpec describe(const steelyard_value &value) {
 } // namespace
 
 void steelyard::addDescription(Module &module, const TargetMachine &machine,
-                               ArrayRef<FunctionSpec> functions) {
-  Constant *value = Description(module).executable(functions, machine);
+                               ArrayRef<FunctionSpec> functions,
+                               StringRef target, const DeviceCode &device) {
+  Constant *value =
+      Description(module).executable(functions, machine, target, device);
   new GlobalVariable(module, value->getType(), /*isConstant=*/true,
                      GlobalValue::ExternalLinkage, value,
                      STEELYARD_EXECUTABLE_SYMBOL);

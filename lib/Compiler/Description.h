@@ -26,8 +26,18 @@ steelyard_type runtimeType(llvm::StringRef name);
 /// Adds the constant STEELYARD_EXECUTABLE_SYMBOL, a steelyard_executable_desc
 /// of the functions, whose entries, `steelyard_entry_NAME`, are seen by it
 /// alone from then on.
+/// What an executable for a GPU has beside its host code, by names of the
+/// module's globals.
+struct DeviceCode {
+  std::string chip;  ///< empty: no kernels
+  std::string image; ///< the machine code's global
+  std::vector<std::string> kernels;
+  std::vector<std::string> constants; ///< globals
+};
+
 void addDescription(llvm::Module &module, const llvm::TargetMachine &machine,
-                    llvm::ArrayRef<FunctionSpec> functions);
+                    llvm::ArrayRef<FunctionSpec> functions,
+                    llvm::StringRef target, const DeviceCode &device);
 
 /// The same, read back.
 std::vector<FunctionSpec>

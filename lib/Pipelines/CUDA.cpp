@@ -3,28 +3,38 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "steelyard/Conversion/CastToArith/CastToArith.h"
-#include "steelyard/Conversion/StableHLOToLinalg/StableHLOToLinalg.h"
-#include "steelyard/Dialect/Scaled/Transforms/Passes.h"
 #include "steelyard/Pipelines/Pipelines.h"
-#include "steelyard/Target/CPU/Transforms/Passes.h"
 #include "steelyard/Target/GPU/Transforms/Passes.h"
+#include "steelyard/Target/Host/Transforms/Passes.h"
 
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/GPU/Transforms/Passes.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Transforms/Passes.h"
 
-using namespace mlir;
+#include "Stages.h"
 
-void steelyard::buildCUDAKernels(OpPassManager &pm) {
-  pm.addPass(createFuseCasts());
-  pm.addPass(createScaledToPairs());
-  pm.addPass(createCanonicalizerPass());
-  pm.addPass(createCSEPass());
-  pm.addPass(createConvertStableHLOToLinalg());
+using namespace mlir;
+using namespace steelyard;
+
+/// libdevice has functions (CUDA C++ Programming Guide, "Mathematical
+/// Functions"), -cuda-device-math what is faster.
+static void buildLinalg(OpPassManager &pm, const TargetOptions &) {
+  ConvertStableHLOToLinalgOptions options;
+  options.keepFunctions = true;
+  options.workByDestination = int64_t{1} << 28; // tens of microseconds
+  steelyard::convertToLinalg(pm, options);
+}
+
+static void buildKernels(OpPassManager &pm, const TargetOptions &) {
+  pm.addNestedPass<func::FuncOp>(cuda::createCUDACountLoops());
+  pm.addNestedPass<func::FuncOp>(cuda::createCUDAContractions());
+  pm.addNestedPass<func::FuncOp>(cuda::createCUDAScalars());
+  pm.addNestedPass<func::FuncOp>(cuda::createCUDASlices());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   // Exponents stay tensors of rank 0: they are computed where they are used.
-  pm.addNestedPass<func::FuncOp>(cpu::createCPUFuseElementwise());
+  pm.addNestedPass<func::FuncOp>(host::createHostFuseElementwise());
   pm.addPass(createCSEPass());
   pm.addPass(cuda::createCUDASplitReductions());
   pm.addPass(cuda::createCUDAFormKernels());
@@ -32,7 +42,17 @@ void steelyard::buildCUDAKernels(OpPassManager &pm) {
   pm.addPass(createCSEPass());
 }
 
-void steelyard::buildCUDABinary(OpPassManager &pm, const CUDAOptions &options) {
+static void buildLoops(OpPassManager &pm, const TargetOptions &) {
+  pm.addPass(cuda::createCUDAOutlineLoops());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  pm.addPass(host::createHostMergeFunctions());
+  pm.addPass(host::createHostPlanArena());
+}
+
+/// Kernels to machine code, or PTX, in a gpu.binary.
+static void buildBinary(OpPassManager &pm, const TargetOptions &options,
+                        StringRef format) {
   OpPassManager &kernels = pm.nest<gpu::GPUModuleOp>();
   kernels.addPass(createLowerAffinePass());
   kernels.addPass(cuda::createCUDADeviceMath());
@@ -60,9 +80,30 @@ void steelyard::buildCUDABinary(OpPassManager &pm, const CUDAOptions &options) {
   finished.addPass(createCSEPass());
   finished.addPass(createReconcileUnrealizedCastsPass());
   GpuModuleToBinaryPassOptions binary;
-  binary.compilationTarget = options.format;
+  binary.compilationTarget = format.str();
   binary.toolkitPath = options.toolkit;
   pm.addPass(createGpuModuleToBinaryPass(binary));
+}
+
+static void buildMachineCode(OpPassManager &pm, const TargetOptions &options) {
+  buildBinary(pm, options, "bin");
+}
+
+static void buildLLVM(OpPassManager &pm, const TargetOptions &) {
+  pm.addPass(memref::createExpandStridedMetadataPass());
+  pm.addPass(createLowerAffinePass());
+  pm.addPass(createConvertScaledCastToArith());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(cuda::createCUDAToLLVM());
+}
+
+ArrayRef<steelyard::Stage> steelyard::cudaStages() {
+  static constexpr Stage stages[] = {
+      {"fuse", buildFuse},        {"pairs", buildPairs},
+      {"linalg", buildLinalg},    {"kernels", buildKernels},
+      {"buffers", buildBuffers},  {"loops", buildLoops},
+      {"code", buildMachineCode}, {"llvm", buildLLVM}};
+  return stages;
 }
 
 namespace {
@@ -85,10 +126,28 @@ void steelyard::registerCUDAPipelines() {
       "steelyard-cuda-kernels",
       "stablehlo and scaled operations on tensors to kernels and their "
       "launches",
-      buildCUDAKernels);
+      [](OpPassManager &pm) {
+        for (auto build : {buildFuse, buildPairs, buildLinalg, buildKernels}) {
+          build(pm, {});
+        }
+      });
   PassPipelineRegistration<CUDAPipelineOptions>(
       "steelyard-cuda-binary", "kernels to machine code of a GPU",
       [](OpPassManager &pm, const CUDAPipelineOptions &options) {
-        buildCUDABinary(pm, {options.chip, options.format, options.toolkit});
+        buildBinary(pm, {options.chip, options.toolkit}, options.format);
+      });
+  PassPipelineRegistration<CUDAPipelineOptions>(
+      "steelyard-cuda",
+      "stablehlo and scaled operations on tensors to the LLVM dialect and "
+      "machine code of a GPU",
+      [](OpPassManager &pm, const CUDAPipelineOptions &options) {
+        TargetOptions target{options.chip, options.toolkit};
+        for (const Stage &stage : cudaStages()) {
+          if (stage.build == buildMachineCode) {
+            buildBinary(pm, target, options.format);
+          } else {
+            stage.build(pm, target);
+          }
+        }
       });
 }

@@ -13,10 +13,11 @@
 #include "steelyard/Dialect/StableHLO/IR/StableHLO.h"
 #include "steelyard/Pipelines/Pipelines.h"
 #include "steelyard/Rules/Scale/ScaleRules.h"
-#include "steelyard/Target/CPU/IR/CPU.h"
 #include "steelyard/Target/CPU/Transforms/Passes.h"
 #include "steelyard/Target/GPU/IR/CUDA.h"
 #include "steelyard/Target/GPU/Transforms/Passes.h"
+#include "steelyard/Target/Host/IR/Host.h"
+#include "steelyard/Target/Host/Transforms/Passes.h"
 #include "steelyard/Transforms/Passes.h"
 
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
@@ -61,7 +62,7 @@ using namespace mlir;
 void steelyard::registerAllDialects(DialectRegistry &registry) {
   registry.insert<chlo::CHLODialect, check::CheckDialect,
                   stablehlo::StableHLODialect, scaled::ScaledDialect,
-                  cpu::CPUDialect, cuda::CUDADialect>();
+                  host::HostDialect, cuda::CUDADialect>();
   registry.insert<MhloAnnotations, JaxAnnotations, TfAnnotations,
                   SdyAnnotations, SteelyardAnnotations>();
   registry.insert<affine::AffineDialect, arith::ArithDialect,
@@ -78,7 +79,7 @@ void steelyard::registerAllDialects(DialectRegistry &registry) {
   scf::registerBufferizableOpInterfaceExternalModels(registry);
   tensor::registerBufferizableOpInterfaceExternalModels(registry);
   tensor::registerInferTypeOpInterfaceExternalModels(registry);
-  cpu::registerBufferization(registry);
+  host::registerBufferization(registry);
   cuda::registerBufferization(registry);
   // What -convert-gpu-to-nvvm asks for its patterns.
   arith::registerConvertArithToLLVMInterface(registry);
@@ -104,8 +105,10 @@ void steelyard::registerAllPasses() {
   registerScaledPasses();
   registerStableHLOToLinalgPasses();
   registerCastToArithPasses();
+  host::registerHostPasses();
   cpu::registerCPUPasses();
   cuda::registerCUDAPasses();
   registerPipelines();
+  registerCPUPipelines();
   registerCUDAPipelines();
 }

@@ -120,6 +120,13 @@ void check(steelyard_context *context, const std::string &what,
            steelyard_type type, int64_t rank, const int64_t *shape,
            const void *got, const void *want, const char *location,
            Equal equal) {
+  if (context->runsOnDevice()) {
+    Status status = context->session->beforeLook();
+    if (!status.ok()) {
+      context->fail(status.code(), status.message());
+      return;
+    }
+  }
   ++context->checkCount;
   auto record = [&](const std::string &text) {
     if (++context->checkFailures <= static_cast<int64_t>(kMaxReports)) {

@@ -64,6 +64,14 @@ Status steelyard_context::openSession() {
                  : cuda::Session::open(deviceOrdinal, stream, session);
 }
 
+void steelyard_context::clearOutcome() {
+  checkCount = 0;
+  checkFailures = 0;
+  checkReports.clear();
+  std::lock_guard<std::mutex> lock(mutex);
+  error = Status();
+}
+
 void steelyard_context::fail(int32_t code, std::string message) {
   std::lock_guard<std::mutex> lock(mutex);
   if (error.ok()) {
@@ -197,7 +205,12 @@ int32_t steelyard_poll(steelyard_context *context) {
 
 void steelyard_mark(steelyard_context *context, int64_t site) {
   if (context->runsOnDevice()) {
-    Status status = context->session->synchronize();
+    Status status = context->session->beforeLook();
+    if (!status.ok()) {
+      context->fail(status.code(), status.message());
+      return;
+    }
+    status = context->session->synchronize();
     if (!status.ok()) {
       context->fail(status.code(), status.message());
     }

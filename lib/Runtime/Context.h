@@ -54,6 +54,9 @@ struct steelyard_context {
   /// The call that runs is one of a cuda executable.
   bool runsOnDevice() const { return session && session->running; }
 
+  /// Before a call, or when it begins again.
+  void clearOutcome();
+
   /// Keeps the first error of a call. From any thread.
   void fail(int32_t code, std::string message);
 

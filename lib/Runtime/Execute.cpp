@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "CUDA/Graphs.h"
 #include "Context.h"
 #include "Executable.h"
 
@@ -151,6 +152,38 @@ static Status checkDeviceBuffers(const steelyard_function &function,
   return Status();
 }
 
+/// The call itself: its code, or what that did with these addresses before.
+static Status runOrReplay(const steelyard_function &function,
+                          steelyard_context &context,
+                          const void *const *arguments, void *const *results) {
+  cuda::Session &session = *context.session;
+  auto runCode = [&] {
+    int32_t code = enter(function, context, cuda::toPointer(session.arena),
+                         arguments, results);
+    return outcome(function, context, code);
+  };
+  cuda::Replay replay(session, function, arguments, results);
+  if (replay.launch()) {
+    return Status();
+  }
+  if (replay.beginCapture()) {
+    if (replay.endCapture(runCode()) && replay.launch()) {
+      return Status();
+    }
+    // Nothing was done yet: it is run as if this had not been tried.
+    if (context.cancelled()) {
+      return cancelled("cancelled");
+    }
+    context.clearOutcome();
+  }
+  session.trace = {};
+  Status status = runCode();
+  if (status.ok()) {
+    replay.remember();
+  }
+  return status;
+}
+
 static Status runOnDevice(const steelyard_executable &executable,
                           const steelyard_function &function,
                           steelyard_context &context,
@@ -177,10 +210,8 @@ static Status runOnDevice(const steelyard_executable &executable,
     return status;
   }
   session.running = module;
-  int32_t code = enter(function, context, cuda::toPointer(session.arena),
-                       arguments, results);
+  status = runOrReplay(function, context, arguments, results);
   session.running = nullptr;
-  status = outcome(function, context, code);
   // Whatever came of it, the caller may do as it likes with its buffers then.
   if (session.ownsStream) {
     Status waited = session.synchronize();
@@ -228,10 +259,7 @@ int32_t steelyard_execute(const steelyard_executable *executable,
     return report(failedPrecondition("the context is running another call"),
                   error);
   }
-  context->checkCount = 0;
-  context->checkFailures = 0;
-  context->checkReports.clear();
-  context->error = Status();
+  context->clearOutcome();
   Status status = run(*executable, *description, *context, arguments, results);
   // One request stops one call, or comes too late for it.
   context->cancelRequested.store(false, std::memory_order_relaxed);

@@ -122,8 +122,13 @@ private:
 std::shared_ptr<Executable>
 compileModule(nb::bytes module, const std::string &scheme,
               const std::string &dump, const std::string &cpu,
-              const std::string &name, nb::object onDiagnostic, bool profile) {
+              const std::string &name, nb::object onDiagnostic, bool profile,
+              const std::string &target, const std::string &chip,
+              const std::string &toolkit) {
   CompileOptions options;
+  options.toolkit = toolkit;
+  options.target = target;
+  options.chip = chip;
   options.scheme = scheme;
   options.dumpDirectory = dump;
   options.cpu = cpu;
@@ -252,6 +257,10 @@ NB_MODULE(_native, m) {
                      return nb::bytes(executable.objectCode().data(),
                                       executable.objectCode().size());
                    })
+      .def_prop_ro("handle",
+                   [](const Executable &executable) {
+                     return reinterpret_cast<uintptr_t>(executable.runtime());
+                   })
       .def("save",
            [](const Executable &executable, const std::string &path) {
              std::string error;
@@ -268,12 +277,18 @@ NB_MODULE(_native, m) {
   m.def("compile", &compileModule, nb::arg("module"), nb::arg("scheme") = "",
         nb::arg("dump_directory") = "", nb::arg("cpu") = "",
         nb::arg("name") = "module", nb::arg("on_diagnostic") = nb::none(),
-        nb::arg("profile") = false);
+        nb::arg("profile") = false, nb::kw_only(), nb::arg("target") = "cpu",
+        nb::arg("chip") = CompileOptions().chip, nb::arg("toolkit") = "");
   m.def(
       "compile_library",
       [](nb::bytes module, const std::string &scheme, const std::string &cpu,
-         const std::string &name, const std::string &path) {
+         const std::string &name, const std::string &path,
+         const std::string &target, const std::string &chip,
+         const std::string &toolkit) {
         CompileOptions options;
+        options.toolkit = toolkit;
+        options.target = target;
+        options.chip = chip;
         options.scheme = scheme;
         options.cpu = cpu;
         options.name = name;
@@ -288,7 +303,8 @@ NB_MODULE(_native, m) {
         }
       },
       nb::arg("module"), nb::arg("scheme"), nb::arg("cpu"), nb::arg("name"),
-      nb::arg("path"));
+      nb::arg("path"), nb::kw_only(), nb::arg("target") = "cpu",
+      nb::arg("chip") = CompileOptions().chip, nb::arg("toolkit") = "");
   m.def("recipes", [] {
     nb::dict all;
     for (const RecipeSpec &recipe : recipes()) {
@@ -306,6 +322,9 @@ NB_MODULE(_native, m) {
     if (steelyard_set_blas_path(path.c_str(), &error)) {
       throw std::runtime_error(error.message);
     }
+  });
+  m.def("abi_version_address", [] { // tells apart two copies of the runtime
+    return reinterpret_cast<uintptr_t>(&steelyard_abi_version);
   });
   m.def("blas_description",
         [] { return std::string(steelyard_blas_description()); });

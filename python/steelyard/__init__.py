@@ -17,6 +17,7 @@ import typing as _typing
 
 if _typing.TYPE_CHECKING:
     from steelyard._compile import CompiledModule, compile
+    from steelyard._device import DeviceArray, device_put
     from steelyard._errors import CompileError, RunError, SteelyardError
     from steelyard._explain import Remark, explain
     from steelyard._jit import CompiledFunction, jit
@@ -28,6 +29,7 @@ if _typing.TYPE_CHECKING:
 # Imported when asked for: `load` runs where there is no compiler and no JAX.
 _MODULES = {
     "_compile": ("CompiledModule", "compile"),
+    "_device": ("DeviceArray", "device_put"),
     "_errors": ("CompileError", "RunError", "SteelyardError"),
     "_explain": ("Remark", "explain"),
     "_jit": ("CompiledFunction", "jit"),
@@ -57,6 +59,7 @@ __all__ = [
     "CompileError",
     "CompiledFunction",
     "CompiledModule",
+    "DeviceArray",
     "Library",
     "Profile",
     "Recipe",
@@ -68,6 +71,7 @@ __all__ = [
     "Site",
     "SteelyardError",
     "compile",
+    "device_put",
     "explain",
     "jit",
     "load",

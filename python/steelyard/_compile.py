@@ -11,9 +11,12 @@ from typing import Any
 import jax.export
 import numpy as np
 
+from steelyard._device import taken
 from steelyard._errors import CompileError, RunError
 from steelyard._explain import Remark
-from steelyard._jit import _Compiled, check_options
+from steelyard._jit import _Compiled, check_scheme
+from steelyard._memory import device_of
+from steelyard._runtime import CPU, Target
 from steelyard._schemes import Scheme
 from steelyard._state import KeepsRecipeState, ScaledArray
 
@@ -21,9 +24,10 @@ from steelyard._state import KeepsRecipeState, ScaledArray
 class CompiledModule(KeepsRecipeState):
     """A function of a compiled module: takes arrays of exactly its types and shapes, gives a list of results."""
 
-    def __init__(self, compiled: _Compiled) -> None:
+    def __init__(self, compiled: _Compiled, target: Target) -> None:
         super().__init__()
         self._compiled = compiled
+        self._device = device_of(target.device) if target.is_device else None
 
     def save(self, path: str | os.PathLike[str], cpu: str = "") -> None:
         """As ``steelyard.jit``'s: writes all public functions of the module as a shared library."""
@@ -38,9 +42,18 @@ class CompiledModule(KeepsRecipeState):
         expected = len(self._compiled.user_arguments)
         if len(arrays) != expected:
             raise RunError(f"the function takes {expected} arrays, got {len(arrays)}")
-        leaves = [array if isinstance(array, ScaledArray) else np.require(array, None, ("C", "A")) for array in arrays]
+        leaves = [self._leaf(index, array) for index, array in enumerate(arrays)]
         results: list[Any] = self._compiled(leaves, self._recipe_state)
         return results
+
+    def _leaf(self, index: int, array: Any) -> Any:
+        if isinstance(array, ScaledArray):
+            return array
+        try:
+            there = taken(array, self._device) if self._device else None
+        except RunError as error:
+            raise RunError(f"argument {index} {error}") from None
+        return np.require(array, None, ("C", "A")) if there is None else there
 
 
 def _from_artifact(artifact: bytes) -> str:
@@ -80,6 +93,8 @@ def compile(
     *,
     scheme: Scheme | None = None,
     target: str = "cpu",
+    device: int = 0,
+    chip: str = CPU.chip,
     function: str = "main",
 ) -> CompiledModule:
     """Compiles a module of StableHLO.
@@ -91,15 +106,16 @@ def compile(
         StableHLO as ``jax.export`` does; a ``pathlib.Path`` of a file that holds one of them.
     scheme : Scheme, optional
         As for ``steelyard.jit``.
-    target : {"cpu"}
-        Where it runs.
+    target, device, chip
+        As for ``steelyard.jit``.
     function : str
         Which public function is called.
 
     Returns
     -------
     CompiledModule
-        Call it with NumPy arrays; ScaledArrays are taken and given for donated arguments, as by ``steelyard.jit``.
+        Call it with NumPy arrays; ScaledArrays are taken and given for donated arguments, as by ``steelyard.jit``. For
+        "cuda" it takes arrays on the device as well, and gives DeviceArrays.
 
     Raises
     ------
@@ -108,6 +124,7 @@ def compile(
     OSError
         Where the file can't be read.
     """
-    check_options(scheme, target)
+    check_scheme(scheme)
+    where = Target(target, device, chip)
     source, name = _read(module)
-    return CompiledModule(_Compiled(source, scheme, None, function, name))
+    return CompiledModule(_Compiled(source, scheme, None, function, name, where), where)

@@ -17,74 +17,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax._src import config as _config  # its switches for one thread are not public
-from numpy.typing import NDArray
 
+from steelyard._device import DeviceArray, DeviceFunction
 from steelyard._errors import CompileError, SteelyardError
 from steelyard._explain import Remark
+from steelyard._leaves import PYTHON_NUMBERS, at_argument, is_key, leaf_of
 from steelyard._locations import with_source_line
-from steelyard._runtime import Function, compile_library, compile_module
+from steelyard._memory import device_of
+from steelyard._runtime import CPU, Function, Target, compile_library, compile_module, make_function
 from steelyard._schemes import Scalify, Scheme
 from steelyard._state import KeepsRecipeState, NegativeRoot, RecipeState, ScaledArray, pack
-from steelyard._types import DTYPES, ELEMENT_TYPES
-
-_PYTHON_NUMBERS = frozenset((bool, int, float, complex))
-
-
-@functools.lru_cache(maxsize=256)
-def _traced_as(dtype: np.dtype[Any], is_x64: bool) -> np.dtype[Any] | None:
-    """The type that JAX traces an array of this type as; None where the compiler does not know it."""
-    native = dtype.newbyteorder("=")
-    if native not in ELEMENT_TYPES and native.kind != "c":
-        return None
-    return jax.dtypes.canonicalize_dtype(native)
-
-
-def _leaf(value: Any) -> Any:
-    """An array of a type and layout that compiled code reads, or a ScaledArray; no copy where it is one already."""
-    if isinstance(value, ScaledArray):
-        return value
-    array = value if isinstance(value, np.ndarray) else _array(value)
-    config: Any = jax.config
-    # JAX traces 64-bit types as 32-bit ones unless jax_enable_x64 is set: the data have to follow.
-    dtype = _traced_as(array.dtype, config.jax_enable_x64)
-    if dtype is None:
-        raise TypeError(f"has dtype {array.dtype}, which the compiler does not know")
-    flags = array.flags
-    if array.dtype == dtype and flags.c_contiguous and flags.aligned:
-        return array
-    return np.require(array, dtype, ("C", "A"))
-
-
-def _is_key(value: Any) -> bool:
-    """A typed key of jax.random, or several. Compiled code sees their bits."""
-    return isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jax.dtypes.prng_key)
-
-
-def _array(value: Any) -> NDArray[Any]:
-    if type(value) in _PYTHON_NUMBERS:
-        return np.asarray(value, jnp.result_type(value))
-    if isinstance(value, jax.core.Tracer):
-        raise SteelyardError(
-            "is traced by JAX: a function compiled by steelyard.jit is called with arrays, "
-            "not from inside of jax.jit, jax.grad or jax.vmap"
-        )
-    if _is_key(value):
-        return np.asarray(jax.random.key_data(value))
-    if hasattr(value, "__array__"):
-        return np.asarray(value)
-    if hasattr(value, "__dlpack__"):
-        return np.from_dlpack(value)
-    raise TypeError(f"is a {type(value).__name__}; arrays, numbers and pytrees of them are accepted")
-
-
-def _at_argument(error: Exception, arguments: Any) -> Exception:
-    """The error of the first leaf that can't be read, with its path."""
-    for path, value in jax.tree_util.tree_flatten_with_path(arguments)[0]:
-        try:
-            _leaf(value)
-        except (SteelyardError, TypeError) as raised:
-            return type(raised)(f"argument {jax.tree_util.keystr(path)} {raised}")
-    return error
+from steelyard._types import DTYPES
 
 
 def _tracing_options() -> tuple[Hashable, ...]:
@@ -147,7 +90,9 @@ class _Compiled:
         lowered: jax.stages.Lowered | None,
         function: str = "main",
         name: str = "module",
+        target: Target = CPU,
     ) -> None:
+        self._target = target
         self.out_tree: Any = lowered.out_tree if lowered else None
         # Which results are keys of jax.random, and of which kind.
         results = enumerate(jax.tree_util.tree_leaves(lowered.out_info) if lowered else ())
@@ -155,11 +100,12 @@ class _Compiled:
         self._source = (module, function, name)
         self._build(scheme)
 
-    def profiled(self) -> Function:
+    def profiled(self) -> Function | DeviceFunction:
         """The same, compiled to time its kernels."""
         module, function, name = self._source
-        executable = compile_module(module, self._scheme.pipeline() if self._scheme else "", None, name, profile=True)
-        return Function(executable, [f.name for f in executable.functions].index(function))
+        scheme = self._scheme.pipeline() if self._scheme else ""
+        executable = compile_module(module, scheme, None, name, profile=True, target=self._target)
+        return make_function(executable, [f.name for f in executable.functions].index(function), self._target)
 
     def save(self, path: str | os.PathLike[str], cpu: str) -> None:
         """Writes the module's code as a shared library."""
@@ -170,7 +116,8 @@ class _Compiled:
                 raise CompileError(str(error)) from None
             return
         module, _, name = self._source
-        compile_library(module, self._scheme.pipeline() if self._scheme else "", cpu, name, os.fspath(path))
+        scheme = self._scheme.pipeline() if self._scheme else ""
+        compile_library(module, scheme, cpu, name, os.fspath(path), self._target)
 
     def _build(self, scheme: Scheme | None) -> None:
         module, function, name = self._source
@@ -182,14 +129,14 @@ class _Compiled:
                 self.remarks.append(Remark(message, location))
 
         try:
-            executable = compile_module(module, scheme.pipeline() if scheme else "", keep, name)
+            executable = compile_module(module, scheme.pipeline() if scheme else "", keep, name, target=self._target)
         except CompileError as error:
             text = module if isinstance(module, str) else ""
             raise CompileError(with_source_line(str(error), text, name)) from None
         names = [f.name for f in executable.functions]
         if function not in names:
             raise CompileError(f"the module has no public function {function!r}; it has {', '.join(names) or 'none'}")
-        self.function = Function(executable, names.index(function))
+        self.function = make_function(executable, names.index(function), self._target)
         arguments = self.function.arguments
         self._recipe_state = [argument for argument in arguments if argument.is_recipe_state]
         scaled = {argument.scale_of for argument in arguments}
@@ -217,25 +164,26 @@ class _Compiled:
         with state.lock:  # one call's state is the next one's
             return self._run(leaves, state)
 
-    def buffers(self, leaves: Sequence[Any], state: RecipeState) -> list[NDArray[Any]]:
+    def buffers(self, leaves: Sequence[Any], state: RecipeState) -> list[Any]:
         """What compiled code takes for these leaves: data and exponents apart, and its own state."""
-        arguments: list[NDArray[Any]] = []
+        arguments: list[Any] = []
         for leaf, scaled in zip(leaves, self.user_arguments, strict=True):
             if scaled is None:
-                arguments.append(np.asarray(leaf))
+                arguments.append(leaf if isinstance(leaf, DeviceArray) else np.asarray(leaf))
                 continue
             dtype, element_type, form = scaled
-            kept = leaf if isinstance(leaf, ScaledArray) else pack(leaf, element_type, form)
+            kept = leaf if isinstance(leaf, ScaledArray) else pack(np.asarray(leaf), element_type, form)
             if kept.data.dtype != dtype or kept.form != form:
                 kept = pack(np.asarray(kept), element_type, form)
-            arguments += [kept.data, kept._exponent]
+            parts = [kept.data, kept._exponent]
+            arguments += parts if self._target.is_device else [np.asarray(part) for part in parts]
         # What the compiler added comes after what the user has.
         return arguments + [state.get(spec) for spec in self._recipe_state]
 
     def _run(self, leaves: Sequence[Any], state: RecipeState) -> Any:
         buffers = self.function(self.buffers(leaves, state))
         results: list[Any] = []
-        observed: dict[str, NDArray[Any]] = {}
+        observed: dict[str, Any] = {}
         for buffer, result in zip(buffers, self._results, strict=True):
             if result.scaled:
                 results[-1] = ScaledArray(results[-1], buffer, *result.scaled)
@@ -247,17 +195,20 @@ class _Compiled:
                 results.append(buffer)
         state.observed = observed
         for index, kind in self._keys.items():
-            results[index] = jax.random.wrap_key_data(results[index], impl=kind)
+            bits: Any = np.asarray(results[index])
+            results[index] = jax.random.wrap_key_data(bits, impl=kind)
         return results if self.out_tree is None else jax.tree_util.tree_unflatten(self.out_tree, results)
 
 
 class CompiledFunction(KeepsRecipeState):
     """What ``steelyard.jit`` returns: call it like the function it was made from."""
 
-    def __init__(self, function: Callable[..., Any], scheme: Scheme | None, **options: Any) -> None:
+    def __init__(self, function: Callable[..., Any], scheme: Scheme | None, target: Target = CPU, **options: Any) -> None:
         functools.update_wrapper(self, function)
         super().__init__()
         self._scheme = scheme
+        self._target = target
+        self._device = device_of(target.device) if target.is_device else None
         self._static_argnums: tuple[int, ...] = options["static_argnums"]
         self._static_argnames = frozenset(options["static_argnames"])
         self._jitted = jax.jit(function, keep_unused=True, **options)
@@ -300,11 +251,11 @@ class CompiledFunction(KeepsRecipeState):
         )
         values, tree = jax.tree_util.tree_flatten(dynamic)
         try:
-            leaves = [_leaf(value) for value in values]
+            leaves = [leaf_of(value, self._device) for value in values]
         except (SteelyardError, TypeError) as error:
-            raise _at_argument(error, dynamic) from None
-        weak = tuple(type(value) in _PYTHON_NUMBERS for value in values)
-        keys = {index: value for index, value in enumerate(values) if _is_key(value)}
+            raise at_argument(error, dynamic, self._device) from None
+        weak = tuple(type(value) in PYTHON_NUMBERS for value in values)
+        keys = {index: value for index, value in enumerate(values) if is_key(value)}
         # With their types: 1, 1.0 and True are equal, and trace to different programs.
         statics = (
             tuple((index, type(args[index]), args[index]) for index in sorted(static)),
@@ -329,16 +280,14 @@ class CompiledFunction(KeepsRecipeState):
             named |= {name: arg for name, arg in kwargs.items() if name in self._static_argnames}
             with _config.use_shardy_partitioner(False):  # GSPMD's annotations are attributes
                 lowered = self._jitted.lower(*filled, **named)
-            compiled = _Compiled(lowered.as_text(debug_info=True), self._scheme, lowered)
+            compiled = _Compiled(lowered.as_text(debug_info=True), self._scheme, lowered, target=self._target)
             with self._lock:
                 self._compiled[key] = compiled
         return compiled, leaves
 
 
-def check_options(scheme: Any, target: str) -> None:
-    """Raises where there is no such target or scheme."""
-    if target != "cpu":
-        raise ValueError(f"target is 'cpu', got {target!r}")
+def check_scheme(scheme: Any) -> None:
+    """Raises where it is none."""
     if scheme is not None and not isinstance(scheme, Scheme):
         raise TypeError(f"scheme is a steelyard.Scheme such as Scalify(), got {scheme!r}")
 
@@ -348,6 +297,8 @@ def jit(
     *,
     scheme: Scheme | None = None,
     target: str = "cpu",
+    device: int = 0,
+    chip: str = CPU.chip,
     static_argnums: int | Sequence[int] = (),
     static_argnames: str | Sequence[str] = (),
     donate_argnums: int | Sequence[int] = (),
@@ -361,8 +312,12 @@ def jit(
         Anything ``jax.jit`` takes: arrays and pytrees of them in and out.
     scheme : Scheme, optional
         What to do to the graph, e.g. ``Scalify()``. None: the function as it is, in the user's types.
-    target : {"cpu"}
-        Where it runs.
+    target : {"cpu", "cuda"}
+        Where it runs. Compiling for "cuda" takes no GPU.
+    device : int
+        For "cuda": the ordinal of the device that runs it.
+    chip : str
+        For "cuda": what kernels are compiled for, in the names of NVIDIA's compilers.
     static_argnums, static_argnames, donate_argnums, donate_argnames
         As ``jax.jit`` has them. A donated argument that becomes a result of its type and shape is state: with a
         scheme that scales it comes back as a ScaledArray and goes in again without conversion.
@@ -373,13 +328,18 @@ def jit(
         Takes NumPy, JAX or DLPack arrays, and jax.random's keys; gives NumPy arrays, keys for keys, and ScaledArrays for
         scaled state. Arrays are read where they lie; one that is strided, not aligned, of the other byte order, or of
         64 bits while ``jax_enable_x64`` is off (JAX then computes in 32) is copied first.
+        With ``target="cuda"`` arrays that lie on the device (of JAX, PyTorch, CuPy, or DeviceArrays) are taken where they
+        are, others are copied there; results are DeviceArrays, and so is what is in ScaledArrays. A call with DeviceArrays
+        alone returns before it is computed.
 
     Raises
     ------
     CompileError
         At the first call with new shapes, where the graph can't be compiled; it names the source line.
+    RunError
+        At a call for "cuda", where there is no driver or device, or an array lies on another one.
     """
-    check_options(scheme, target)
+    check_scheme(scheme)
 
     def many(value: Any, kind: type) -> tuple[Any, ...]:
         return (value,) if isinstance(value, kind) else tuple(value)
@@ -389,6 +349,7 @@ def jit(
     return CompiledFunction(
         function,
         scheme,
+        Target(target, device, chip),
         static_argnums=static[0],
         static_argnames=static[1],
         donate_argnums=donated[0],

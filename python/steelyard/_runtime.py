@@ -5,6 +5,9 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import functools
+import importlib.util
 import os
 import threading
 import time
@@ -15,8 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steelyard import _native  # type: ignore[attr-defined]
+from steelyard import _abi, _native  # type: ignore[attr-defined]
+from steelyard._device import DeviceFunction
 from steelyard._errors import CompileError, RunError
+from steelyard._memory import device_of
 from steelyard._types import DTYPES, empty
 
 # Of each recipe the options: (default, least, greatest).
@@ -59,6 +64,47 @@ def context() -> Iterator[Any]:
         _idle_contexts.append(taken)
 
 
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """What is compiled for: "cpu", or "cuda" for a chip, and the ordinal of the device that runs it."""
+
+    name: str = "cpu"
+    device: int = 0
+    chip: str = "sm_90a"
+
+    def __post_init__(self) -> None:
+        if self.name not in ("cpu", "cuda"):
+            raise ValueError(f"target is 'cpu' or 'cuda', got {self.name!r}")
+        if not isinstance(self.chip, str):
+            raise TypeError(f"chip is a name such as 'sm_90a', got {self.chip!r}")
+        device_of(self.device)
+
+    @property
+    def is_device(self) -> bool:
+        return self.name == "cuda"
+
+
+CPU = Target()
+
+
+@functools.cache
+def _packaged_toolkit() -> str:
+    """ptxas and libdevice of PyPI's nvidia-cuda-nvcc-cu12; empty where it is not installed."""
+    with contextlib.suppress(ImportError):
+        spec = importlib.util.find_spec("nvidia.cuda_nvcc")
+        if spec and spec.submodule_search_locations:
+            return next(iter(spec.submodule_search_locations))
+    return ""
+
+
+def _for(target: Target) -> dict[str, str]:
+    """What the native module takes of a target. A toolkit that the environment names comes first."""
+    if not target.is_device:
+        return {}
+    named = any(os.environ.get(variable) for variable in ("CUDA_HOME", "CUDA_PATH"))
+    return {"target": target.name, "chip": target.chip, "toolkit": "" if named else _packaged_toolkit()}
+
+
 def compile_module(
     module: str | bytes,
     scheme: str = "",
@@ -66,6 +112,7 @@ def compile_module(
     name: str = "module",
     is_internal: bool = False,
     profile: bool = False,
+    target: Target = CPU,
 ) -> Any:
     """Compiles MLIR text or bytecode, ``name`` in locations; raises CompileError. What is internal is never dumped."""
     if isinstance(module, str):
@@ -80,17 +127,33 @@ def compile_module(
 
     dump = "" if is_internal else os.environ.get("STEELYARD_DUMP", "")
     try:
-        return _native.compile(module, scheme, dump, "", name, report, profile)
+        return _native.compile(module, scheme, dump, "", name, report, profile, **_for(target))
     except RuntimeError as error:
         raise CompileError(str(error)) from None
 
 
-def compile_library(module: str | bytes, scheme: str, cpu: str, name: str, path: str) -> None:
+def compile_library(module: str | bytes, scheme: str, cpu: str, name: str, path: str, target: Target = CPU) -> None:
     """Compiles ahead of time for a processor in LLVM's names, this one where it is empty; raises CompileError."""
+    text = module.encode() if isinstance(module, str) else module
     try:
-        _native.compile_library(module.encode() if isinstance(module, str) else module, scheme, cpu, name, path)
+        _native.compile_library(text, scheme, cpu, name, path, **_for(target))
     except RuntimeError as error:
         raise CompileError(str(error)) from None
+
+
+def make_function(executable: Any, index: int, target: Target) -> Function | DeviceFunction:
+    """A function of an executable in memory, where the target runs."""
+    if not target.is_device:
+        return Function(executable, index)
+    if _abi.function_address("steelyard_abi_version") != _native.abi_version_address():
+        path = _abi.runtime_path()
+        raise RunError(f"the compiler has another runtime than {path}: STEELYARD_RUNTIME must name its own, or nothing")
+    is_for = _abi.runtime().steelyard_executable_target(executable.handle).decode()
+    if is_for != target.name:
+        raise CompileError(f"this compiler makes code for {is_for}, not for {target.name}")
+    spec = executable.functions[index]
+    device = device_of(target.device)
+    return DeviceFunction(executable.handle, index, spec.name, spec.arguments, spec.results, device, executable, spec.sites)
 
 
 class Function:

@@ -34,7 +34,7 @@ class ScaledArray:
 
     Attributes
     ----------
-    data : ndarray
+    data : ndarray or DeviceArray
         The stored elements (float16 by default), of the array's shape.
     exponent : int
         The exponent of two that all elements share; -2**20 where the array is zero.
@@ -44,7 +44,7 @@ class ScaledArray:
         "" or "root": then (data, exponent) is the square root of the value, as second moments are kept.
     """
 
-    def __init__(self, data: NDArray[Any], exponent: NDArray[np.int32], dtype: DTypeLike, form: str = "") -> None:
+    def __init__(self, data: Any, exponent: Any, dtype: DTypeLike, form: str = "") -> None:
         self.data = data
         self._exponent = exponent
         self.form = form
@@ -56,15 +56,15 @@ class ScaledArray:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return self.data.shape
+        return tuple(self.data.shape)
 
     @property
     def ndim(self) -> int:
-        return self.data.ndim
+        return int(self.data.ndim)
 
     @property
     def size(self) -> int:
-        return self.data.size
+        return int(self.data.size)
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:
@@ -90,11 +90,11 @@ class RecipeState:
     """What compiled code keeps between calls that is not the user's (amax histories, a random key), by name."""
 
     def __init__(self) -> None:
-        self.values: dict[str, NDArray[Any]] = {}
-        self.observed: dict[str, NDArray[Any]] = {}  # what the taps of the last call saw
+        self.values: dict[str, Any] = {}  # NumPy's, or DeviceArrays
+        self.observed: dict[str, Any] = {}  # what the taps of the last call saw
         self.lock = threading.Lock()
 
-    def get(self, spec: Any) -> NDArray[Any]:
+    def get(self, spec: Any) -> Any:
         """The value of an argument of compiled code: what it starts at, before the first call."""
         dtype, shape = DTYPES[spec.element_type], tuple(spec.shape)
         value = self.values.get(spec.name)
@@ -109,7 +109,7 @@ class RecipeState:
 
     def copy(self) -> dict[str, NDArray[Any]]:
         with self.lock:
-            return {name: value.copy() for name, value in self.values.items()}
+            return {name: np.array(value) for name, value in self.values.items()}
 
     def replace(self, values: Mapping[str, Any]) -> None:
         copies = {str(name): np.array(value, order="C") for name, value in values.items()}
@@ -138,8 +138,8 @@ class KeepsRecipeState:
         self._recipe_state.replace(values)
 
     @property
-    def observed(self) -> dict[str, NDArray[Any]]:
-        """What the taps of the last call saw, by name.
+    def observed(self) -> dict[str, Any]:
+        """What the taps of the last call saw, by name: arrays of NumPy, or on the device where the function runs there.
 
         Of ``Scalify(observe=True)``: for each quantised operand of a contraction its exponent, int32 of rank 0, -2**20
         where it was zero; "0.activation" is the first operand of the first contraction. Empty without taps.
@@ -180,7 +180,7 @@ def pack(array: NDArray[Any], storage: str, form: str = "") -> ScaledArray:
 def unpack(scaled: ScaledArray) -> NDArray[Any]:
     """The value in the user's type."""
     with np.errstate(all="ignore"):
-        value = np.ldexp(scaled.data.astype(_wide(scaled.dtype)), scaled._exponent)
+        value = np.ldexp(np.asarray(scaled.data).astype(_wide(scaled.dtype)), np.asarray(scaled._exponent))
         if scaled.form == "root":
             value = value * value
         return np.asarray(value.astype(scaled.dtype))

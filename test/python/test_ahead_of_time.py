@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 import steelyard
 from corpus import PROGRAMS
-from steelyard import _load
+from steelyard import _abi
 from workloads.digits import ahead_of_time, model
 
 REPOSITORY = pathlib.Path(__file__).parents[2]
@@ -244,18 +244,20 @@ def test_a_processor_that_lacks_something(tmp_path: pathlib.Path) -> None:
 def test_structures_are_the_header_s(tmp_path: pathlib.Path) -> None:
     """Sizes, offsets and numbers of what Python declares of the C ABI, as the C compiler has them of steelyard.h."""
     structures = {
-        "steelyard_error": _load._Error,
-        "steelyard_value": _load._Value,
-        "steelyard_function": _load._Function,
+        "steelyard_error": _abi.Error,
+        "steelyard_value": _abi.Value,
+        "steelyard_function": _abi.Function,
+        "steelyard_context_options": _abi.ContextOptions,
     }
     want = {f"sizeof({name})": ctypes.sizeof(structure) for name, structure in structures.items()}
     for name, structure in structures.items():
         for field, *_ in structure._fields_:
             want[f"offsetof({name}, {field})"] = getattr(structure, field).offset
             want[f"sizeof((({name} *)0)->{field})"] = getattr(structure, field).size
-    want["STEELYARD_ABI_VERSION >> 16"] = _load._ABI_MAJOR
-    want["STEELYARD_OK"], want["STEELYARD_NOT_FOUND"] = _load._OK, _load._NOT_FOUND
-    want["STEELYARD_VALUE_RECIPE_STATE"], want["STEELYARD_VALUE_OBSERVED"] = _load._RECIPE_STATE, _load._OBSERVED
+    want["STEELYARD_ABI_VERSION >> 16"] = _abi.ABI_MAJOR
+    want["STEELYARD_OK"], want["STEELYARD_NOT_FOUND"] = _abi.OK, _abi.NOT_FOUND
+    want["STEELYARD_RESOURCE_EXHAUSTED"] = _abi.RESOURCE_EXHAUSTED
+    want["STEELYARD_VALUE_RECIPE_STATE"], want["STEELYARD_VALUE_OBSERVED"] = _abi.RECIPE_STATE, _abi.OBSERVED
     lines = "".join(f'  printf("%zu\\n", (size_t)({expression}));\n' for expression in want)
     headers = "#include <stddef.h>\n#include <stdio.h>\n#include <steelyard/Runtime/steelyard.h>\n"
     (tmp_path / "sizes.c").write_text(f"{headers}int main(void) {{\n{lines}  return 0;\n}}\n")
@@ -305,7 +307,7 @@ def test_what_cannot_be_written(tmp_path: pathlib.Path) -> None:
     source = tmp_path / "module.mlir"
     assert "No such file or directory" in run(source, "-o", tmp_path / "none/x.so")
     assert "is no processor" in run(source, "-o", tmp_path / "x.so", "--cpu=pentium9")
-    assert "--target is cpu, got 'abacus'" in run(source, "-o", tmp_path / "x.so", "--target=abacus")
+    assert "there is no target 'abacus'; targets are cpu, cuda" in run(source, "-o", tmp_path / "x.so", "--target=abacus")
     assert "CC names 'no-such-compiler'" in run(source, "-o", tmp_path / "x.so", CC="no-such-compiler")
     assert "no linker: install gcc or clang" in run(source, "-o", tmp_path / "x.so", PATH=os.fspath(tmp_path), CC="")
     assert "could not link it" in run(source, "-o", tmp_path / "x.so", CC="false")

@@ -36,7 +36,7 @@ FORMATS = {
 F64, F32 = 20, 21
 
 
-# Declared here once more, not taken from steelyard._load: these tests are a second reader of steelyard.h, so that a mistake
+# Declared here once more, not taken from steelyard._abi: these tests are a second reader of steelyard.h, so that a mistake
 # in the package's structures, or a change of the ABI that only the package follows, fails here. The package's are
 # held against the C compiler's in test_ahead_of_time.py.
 

@@ -16,9 +16,6 @@ int main(int argc, char **argv) {
   cl::opt<std::string> output("o", cl::Required, cl::value_desc("OUT.so"),
                               cl::desc("The shared library to write"),
                               cl::cat(tool.category));
-  cl::opt<std::string> target("target", cl::init("cpu"),
-                              cl::desc("What the code runs on: cpu"),
-                              cl::cat(tool.category));
   cl::opt<std::string> cpu(
       "cpu",
       cl::desc("Processor in LLVM's names, e.g. x86-64-v3; this "
@@ -29,9 +26,6 @@ int main(int argc, char **argv) {
       "steelyard-compile: compiles StableHLO into a shared library that runs "
       "where there is no compiler:\nby steelyard-run, by steelyard.load in "
       "Python and by the C ABI (steelyard_executable_load).\n");
-  if (target != "cpu") {
-    return tool.fail("--target is cpu, got '" + target + "'");
-  }
   auto file = tool.read();
   if (!file) {
     return 1;

@@ -62,6 +62,69 @@ struct Buffers {
   bool isComplete = true;
 };
 
+/// The same on the context's device: empty where code runs on the host.
+class DeviceBuffers {
+public:
+  DeviceBuffers(const Executable &executable, steelyard_context *context,
+                const std::vector<TensorSpec> &specs)
+      : context(context), specs(specs) {
+    if (StringRef(steelyard_executable_target(executable.runtime())) !=
+        "cuda") {
+      return;
+    }
+    steelyard_error failure;
+    for (const TensorSpec &spec : specs) {
+      pointers.push_back(steelyard_context_allocate(
+          context, std::max<int64_t>(spec.byteSize, 1), &failure));
+      if (!pointers.back()) {
+        error = failure.message;
+        return;
+      }
+    }
+  }
+  ~DeviceBuffers() {
+    for_each(pointers, [&](void *pointer) {
+      steelyard_context_free(context, pointer, nullptr);
+    });
+  }
+  DeviceBuffers(const DeviceBuffers &) = delete;
+
+  /// What the code is given.
+  void **data(Buffers &host) {
+    return pointers.empty() ? host.pointers.data() : pointers.data();
+  }
+  void upload(Buffers &host) {
+    transfer([&](size_t index, steelyard_error *failure) {
+      return steelyard_context_upload(context, pointers[index],
+                                      host.pointers[index],
+                                      specs[index].byteSize, failure);
+    });
+  }
+  void download(Buffers &host) {
+    transfer([&](size_t index, steelyard_error *failure) {
+      return steelyard_context_download(context, host.pointers[index],
+                                        pointers[index], specs[index].byteSize,
+                                        failure);
+    });
+  }
+
+  std::string error; // why the device has not what it should
+
+private:
+  void transfer(function_ref<int32_t(size_t, steelyard_error *)> copy) {
+    for (size_t index = 0; index < pointers.size() && error.empty(); ++index) {
+      steelyard_error failure;
+      if (copy(index, &failure)) {
+        error = failure.message;
+      }
+    }
+  }
+
+  steelyard_context *context;
+  const std::vector<TensorSpec> &specs;
+  std::vector<void *> pointers;
+};
+
 int runFunction(const Executable &executable, size_t index,
                 steelyard_context *context, const RunOptions &options) {
   const FunctionSpec &spec = executable.functions()[index];
@@ -98,12 +161,21 @@ int runFunction(const Executable &executable, size_t index,
     }
     copy(bytes, buffer);
   }
+  DeviceBuffers there(executable, context, spec.arguments),
+      resultsThere(executable, context, spec.results);
+  there.upload(arguments);
   auto call = [&] {
-    return executable.run(index, context, arguments.pointers.data(),
-                          results.pointers.data());
+    std::string error = there.error + resultsThere.error;
+    return error.empty() ? executable.run(index, context, there.data(arguments),
+                                          resultsThere.data(results))
+                         : error;
   };
   if (std::string error = call(); !error.empty()) {
     return fail("@" + spec.name + ": " + error);
+  }
+  resultsThere.download(results);
+  if (!resultsThere.error.empty()) {
+    return fail("@" + spec.name + ": " + resultsThere.error);
   }
   char message[4096];
   if (int64_t failures =

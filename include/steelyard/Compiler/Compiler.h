@@ -19,6 +19,7 @@
 #include <vector>
 
 struct steelyard_context;
+struct steelyard_executable;
 
 namespace steelyard {
 
@@ -42,6 +43,14 @@ struct CompileOptions {
   /// If not empty, a folder in which each module that is compiled gets a new
   /// one (NNN-name) with the IR after every stage (NN-stage.mlir).
   std::string dumpDirectory;
+  /// What the code runs on: "cpu", or "cuda" for an NVIDIA GPU, whose host is
+  /// the processor below.
+  std::string target = "cpu";
+  /// For "cuda": the GPU's chip, in the names of NVIDIA's compilers.
+  std::string chip = "sm_90a";
+  /// For "cuda": the folder of a CUDA toolkit, for ptxas and libdevice; empty:
+  /// $CUDA_HOME, $CUDA_PATH, where ptxas on PATH lies, /usr/local/cuda.
+  std::string toolkit;
   /// Processor to generate code for, in LLVM's names; empty: this machine's.
   std::string cpu;
   /// LLVM's feature string, used when `cpu` is given.
@@ -142,6 +151,9 @@ public:
   /// wrong.
   std::string run(size_t index, steelyard_context *context,
                   const void *const *arguments, void *const *results) const;
+
+  /// What `run` calls; it lives as long as this.
+  steelyard_executable *runtime() const;
 
   /// The object file that was loaded (ELF), for tools that look at the machine
   /// code; empty if it was loaded from a shared library.

@@ -51,9 +51,13 @@
 // CUDA. An executable for "cuda" is called as one for "cpu" is, but buffers lie
 // on the device and addresses are the device's. Nothing of CUDA is linked: its
 // driver is opened when first needed, $STEELYARD_CUDA_DRIVER, else
-// libcuda.so.1, version 12.0 or later. A context works in the device's primary
-// CUDA context, which it shares with the CUDA runtime and all that use it, and
-// makes it current only for the time of a call.
+// libcuda.so.1, version 12.0 or later. The first contraction opens cuBLASLt:
+// $STEELYARD_CUBLASLT, else libcublasLt.so.12 or .13, rather one that the
+// process has loaded. A context works in the device's primary CUDA context,
+// which it shares with the CUDA runtime and all that use it, and makes it
+// current only for the time of a call. Calls that come again with the same
+// addresses are replayed as CUDA graphs, see `steelyard_execute`, unless
+// STEELYARD_CUDA_GRAPHS is 0 when the context is first used.
 //===----------------------------------------------------------------------===//
 
 #ifndef STEELYARD_RUNTIME_STEELYARD_H
@@ -74,7 +78,7 @@ extern "C" {
 
 /* Major << 16 | minor. A larger minor only adds functions; a description made
    for another major is refused. */
-#define STEELYARD_ABI_VERSION ((uint32_t)(3u << 16))
+#define STEELYARD_ABI_VERSION ((uint32_t)(3u << 16 | 1u))
 
 /* The version of the library that is loaded. */
 STEELYARD_API uint32_t steelyard_abi_version(void);
@@ -321,7 +325,9 @@ typedef struct steelyard_arena_tensor {
    `steelyard_poll` returned. `arena` is aligned to 64 bytes, its contents are
    unspecified, and no result lives in it. For "cuda" the code is the host's
    all the same; `arena`, which is aligned to 256 bytes, and what `arguments`
-   and `results` hold are addresses of the device. */
+   and `results` hold are addresses of the device. What it does there depends on
+   them alone, or on what it looks at with `steelyard_gpu_read`: where it does
+   not, it need not be entered for each call. */
 typedef int32_t (*steelyard_entry)(steelyard_context *context, void *arena,
                                    const void *const *arguments,
                                    void *const *results);
@@ -460,7 +466,16 @@ STEELYARD_API int64_t steelyard_value_bytes(const steelyard_value *value);
    only where code reads a condition, so that a stream may capture them. What
    kernels do wrong is found where something waits: at the end of the call, or
    where there is a stream of the caller's, in `steelyard_context_synchronize`
-   or a later call; the process can't use the device any more then. */
+   or a later call; the process can't use the device any more then.
+
+   The second call of a function with the same addresses captures what its code
+   does, and later ones launch that as a CUDA graph, with the same results; of
+   each function a context keeps the last eight sets of addresses. Code that
+   waits, checks or marks runs each time, and so does what takes fewer than
+   three launches, and what a caller is capturing itself. A capture is on a
+   stream of its own, in thread-local mode; only a thread that waits for all of
+   the device (cuCtxSynchronize, cudaDeviceSynchronize) while one lasts is
+   refused by CUDA. */
 STEELYARD_API int32_t steelyard_execute(const steelyard_executable *executable,
                                         int64_t function,
                                         steelyard_context *context,
@@ -614,6 +629,76 @@ STEELYARD_API int32_t steelyard_gpu_fill(steelyard_context *context, void *to,
 /* Copies `bytes` to the host and waits for them: a loop's condition. */
 STEELYARD_API int32_t steelyard_gpu_read(steelyard_context *context, void *host,
                                          const void *device, size_t bytes);
+
+/* What `steelyard_gpu_gemm` does last. */
+enum {
+  STEELYARD_EPILOGUE_NONE = 0,
+  STEELYARD_EPILOGUE_RELU = 1, /* max(x, 0) */
+  /* x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) */
+  STEELYARD_EPILOGUE_GELU = 2
+};
+
+/* What it may do to be faster: flags, which types that they do not name
+   ignore. */
+enum {
+  STEELYARD_COMPUTE_ACCURATE = 0,
+  STEELYARD_COMPUTE_TF32 = 1,           /* f32 operands are rounded to tf32 */
+  STEELYARD_COMPUTE_FAST_ACCUMULATE = 2 /* FP8: sums of about 14 bits */
+};
+
+/* C[b,m,n] = epilogue((accumulate ? C[b,m,n] : 0) + bias[n] +
+                       a_scale b_scale (sum over k of A[b,m,k] B[b,k,n]))
+   with sums in f32, or f64, rounded to C's type at the end. It is done by
+   cuBLASLt, whose rules (cublasLtMatmul in NVIDIA's cuBLAS documentation) hold:
+
+     A, B                   C                bias
+     f32, f32               f32              f32
+     f16, f16               f16, f32         C's type
+     bf16, bf16             bf16, f32        C's type
+     f64, f64               f64              none, no epilogue
+     f8E4M3FN, f8E4M3FN     f32, bf16, f16   bf16 (f32, bf16), f16 (f16)
+     f8E4M3FN, f8E5M2       as before
+     f8E5M2, f8E4M3FN       as before
+
+   Strides are in elements. In each of A, B and C one of the two inner strides
+   is 1 and the other at least the extent that it strides over; those of an
+   extent of 1 do not matter. Batch strides are any (0 broadcasts an operand;
+   C's elements must be distinct). A bias needs C's n stride to be 1. C may not
+   overlap A or B.
+   FP8 needs a GPU of compute capability 8.9 or later; A and B with a k stride
+   of 1 (but on 10.x); k, the extent along C's stride of 1, and the strides of
+   A, B and C other than 1 that take multiples of 16 bytes; addresses, those of
+   scales and bias too, that are multiples of 16. Only FP8 operands have scales.
+   k = 0 gives zeros (or leaves C); then a bias, or an epilogue of what is
+   accumulated, is STEELYARD_UNIMPLEMENTED, as is what the library refuses.
+
+   The algorithm is chosen by the library when a process first meets the types,
+   sizes, strides and alignments (of at most 16 bytes) on a device, and is the
+   same from then on, for all contexts. A context's first contraction allocates
+   32 MiB of the device's memory. */
+typedef struct steelyard_gpu_gemm_desc {
+  int64_t batch, m, n, k; /* >= 0 */
+  const void *a;
+  steelyard_type a_type;
+  int64_t a_batch_stride, a_m_stride, a_k_stride;
+  const void *b;
+  steelyard_type b_type;
+  int64_t b_batch_stride, b_k_stride, b_n_stride;
+  void *c;
+  steelyard_type c_type;
+  int64_t c_batch_stride, c_m_stride, c_n_stride;
+  const float *a_scale, *b_scale; /* of the device, one each; null: 1 */
+  const void *bias;               /* of the device, n elements; or null */
+  steelyard_type bias_type;
+  int32_t accumulate; /* 0 or 1 */
+  int32_t epilogue;   /* STEELYARD_EPILOGUE_* */
+  int32_t compute;    /* STEELYARD_COMPUTE_*, any of the flags */
+  int32_t reserved;   /* 0 */
+} steelyard_gpu_gemm_desc;
+
+/* STEELYARD_NOT_FOUND says which libraries were tried, and how to get one. */
+STEELYARD_API int32_t steelyard_gpu_gemm(steelyard_context *context,
+                                         const steelyard_gpu_gemm_desc *desc);
 
 /* The address of constant `index`, aligned to 256 bytes; null with the
    context's error set. Waits where it puts it there: once for each device. */

@@ -4,7 +4,7 @@
 
 #include "steelyard/Dialect/Check/IR/Check.h"
 
-#include "steelyard/Target/CPU/IR/CPU.h"
+#include "steelyard/Target/Host/IR/Host.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
@@ -15,12 +15,12 @@ using namespace mlir::check;
 
 namespace {
 
-/// What cpu.check calls its kinds.
+/// What host.check calls its kinds.
 enum Kind : int64_t { Equal = 0, Close = 1, AlmostEqual = 2 };
 
 void replaceByCheck(ConversionPatternRewriter &rewriter, Operation *op,
                     Value actual, Value expected, Kind kind, double bound) {
-  rewriter.replaceOpWithNewOp<steelyard::cpu::CheckOp>(
+  rewriter.replaceOpWithNewOp<steelyard::host::CheckOp>(
       op, actual, expected, rewriter.getI64IntegerAttr(kind),
       rewriter.getF64FloatAttr(bound));
 }

@@ -1,9 +1,9 @@
-//===- Contractions.cpp - dot_general to cpu.gemm ---------------*- C++ -*-===//
+//===- Contractions.cpp - dot_general to host.gemm ---------------*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "steelyard/Dialect/StableHLO/IR/StableHLO.h"
-#include "steelyard/Target/CPU/IR/CPU.h"
+#include "steelyard/Target/Host/IR/Host.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -139,11 +139,12 @@ struct DotGeneral : OpConversionPattern<DotGeneralOp> {
     auto type = RankedTensorType::get(shape, accumulator);
     Value empty =
         tensor::EmptyOp::create(rewriter, location, shape, accumulator);
-    Value product = cpu::GemmOp::create(rewriter, location, TypeRange(type),
-                                        lhs.value, rhs.value, empty,
-                                        rewriter.getDenseI64ArrayAttr(lhs.dims),
-                                        rewriter.getDenseI64ArrayAttr(rhs.dims))
-                        .getResult();
+    Value product =
+        host::GemmOp::create(rewriter, location, TypeRange(type), lhs.value,
+                             rhs.value, empty,
+                             rewriter.getDenseI64ArrayAttr(lhs.dims),
+                             rewriter.getDenseI64ArrayAttr(rhs.dims))
+            .getResult();
     finish(op, product, result, rewriter);
     return success();
   }

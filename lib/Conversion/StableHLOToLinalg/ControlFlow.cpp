@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "steelyard/Dialect/StableHLO/IR/StableHLO.h"
-#include "steelyard/Target/CPU/IR/CPU.h"
+#include "steelyard/Target/Host/IR/Host.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -126,7 +126,7 @@ struct Return : OpConversionPattern<ReturnOp> {
       Value again =
           extract(rewriter, op.getLoc(), adaptor.getResults().front());
       Value goesOn =
-          cpu::PollOp::create(rewriter, op.getLoc(), rewriter.getI1Type());
+          host::PollOp::create(rewriter, op.getLoc(), rewriter.getI1Type());
       again = arith::AndIOp::create(rewriter, op.getLoc(), goesOn, again);
       rewriter.replaceOpWithNewOp<scf::ConditionOp>(
           op, again, op->getBlock()->getArguments());

@@ -4,7 +4,7 @@
 
 #include "Elementary.h"
 
-#include "steelyard/Target/CPU/IR/CPU.h"
+#include "steelyard/Target/Host/IR/Host.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
 
@@ -52,7 +52,7 @@ struct Real {
 Real exp(Real x) { return x.apply<math::ExpOp>(); }
 Real log(Real x) { return x.apply<math::LogOp>(); }
 Real libm(StringRef name, Real x) {
-  return {x.s, cpu::LibmOp::create(x.s->b, x.s->loc, name, x.value)};
+  return {x.s, host::LibmOp::create(x.s->b, x.s->loc, name, x.value)};
 }
 Real sqrt(Real x) { return x.apply<math::SqrtOp>(); }
 Real abs(Real x) { return x.apply<math::AbsFOp>(); }
@@ -159,8 +159,11 @@ Real digammaOfPositive(Real x) {
 /// N. Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., section
 /// 1.14.1).
 Value steelyard::exponentialMinusOne(Scalar s, Value x) {
+  if (s.keepsFunctions) {
+    return math::ExpM1Op::create(s.b, s.loc, x);
+  }
   if (x.getType().isF64()) {
-    return cpu::LibmOp::create(s.b, s.loc, "expm1", x);
+    return host::LibmOp::create(s.b, s.loc, "expm1", x);
   }
   return inDouble(s, x, [](Real x) {
     Real u = exp(x), minusOne = x.of(-1.0);
@@ -173,6 +176,9 @@ Value steelyard::exponentialMinusOne(Scalar s, Value x) {
 
 /// Likewise: with u = 1 + x rounded, log(u) x / (u - 1).
 Value steelyard::logPlusOne(Scalar s, Value x) {
+  if (s.keepsFunctions) {
+    return math::Log1pOp::create(s.b, s.loc, x);
+  }
   return inDouble(s, x, [](Real x) {
     Real one = x.of(1.0);
     Real u = one + x;
@@ -181,10 +187,32 @@ Value steelyard::logPlusOne(Scalar s, Value x) {
 }
 
 Value steelyard::logarithm(Scalar s, Value x) {
+  if (s.keepsFunctions) {
+    return math::LogOp::create(s.b, s.loc, x);
+  }
   return inDouble(s, x, [](Real x) { return log(x); });
 }
 
+/// With e = e^-|x|, which does not overflow, n / (1 + e) for n = 1 or e,
+/// without wider arithmetic. The quotient is corrected by what is left of n,
+/// and by what 1 + e rounds off: its error is little more than e's, however
+/// rough the reciprocal of 1 to 2 is.
+static Value logisticInType(Scalar s, Value x) {
+  Real value{&s, x}, one = value.of(1.0);
+  Real shrunk = exp(-abs(value));
+  Real sum = one + shrunk, roundedOff = shrunk - (sum - one);
+  Real reciprocal = {&s, arith::DivFOp::create(s.b, s.loc, one.value, sum.value,
+                                               arith::FastMathFlags::arcp)};
+  Real numerator = shrunk.choose(value < value.of(0.0), one);
+  Real quotient = numerator * reciprocal;
+  Real rest = fma(-quotient, roundedOff, fma(-quotient, sum, numerator));
+  return fma(rest, reciprocal, quotient).value;
+}
+
 Value steelyard::logistic(Scalar s, Value x) {
+  if (s.keepsFunctions) {
+    return logisticInType(s, x);
+  }
   bool isDouble = x.getType().isF64();
   return inDouble(s, x, [isDouble](Real x) {
     Real one = x.of(1.0);
@@ -196,6 +224,9 @@ Value steelyard::logistic(Scalar s, Value x) {
 /// in glibc; below 1, where that cancels, x + x³ p(x²) with Chebyshev fits p of
 /// (tanh(x) / x - 1) / x² that are within 1e-9 and 1e-18 of it.
 Value steelyard::hyperbolicTangent(Scalar s, Value x) {
+  if (s.keepsFunctions) {
+    return math::TanhOp::create(s.b, s.loc, x);
+  }
   static constexpr double kSingle[] = {
       0.000142793188, -0.0009235008463, 0.003206803387, -0.008697847593,
       0.02182954884,  -0.05396341475,   0.1333331066,   -0.3333333316};
@@ -218,14 +249,15 @@ Value steelyard::hyperbolicTangent(Scalar s, Value x) {
 }
 
 Value steelyard::trigonometric(Scalar s, StringRef name, Value x) {
-  if (x.getType().isF64()) {
-    return cpu::LibmOp::create(s.b, s.loc, name, x);
+  if (x.getType().isF64() && !s.keepsFunctions) {
+    return host::LibmOp::create(s.b, s.loc, name, x);
   }
-  if (name == "tan") {
+  if (name == "tan" && !x.getType().isF64()) {
     return inDouble(s, x, [](Real x) { return x.apply<math::TanOp>(); });
   }
-  return name == "sin" ? math::SinOp::create(s.b, s.loc, x).getResult()
-                       : math::CosOp::create(s.b, s.loc, x).getResult();
+  return name == "sin"   ? math::SinOp::create(s.b, s.loc, x).getResult()
+         : name == "cos" ? math::CosOp::create(s.b, s.loc, x).getResult()
+                         : math::TanOp::create(s.b, s.loc, x).getResult();
 }
 
 /// In float64 one Newton step from glibc's (4 ulp), its residual y³ - x from

@@ -20,6 +20,8 @@ namespace steelyard {
 struct Scalar {
   mlir::OpBuilder &b;
   mlir::Location loc;
+  /// The target has what the math dialect has, in float32 and float64.
+  bool keepsFunctions = false;
 
   mlir::Value integer(mlir::Type type, int64_t value) const {
     return mlir::arith::ConstantOp::create(b, loc,

@@ -62,8 +62,9 @@ struct Elementwise : OpConversionPattern<Op> {
     Value result =
         elementwise(rewriter, op->getLoc(), type, adaptor.getOperands(),
                     [&](OpBuilder &builder, Location, ValueRange elements) {
-                      Value value = emitScalar(builder, op, elements,
-                                               type.getElementType());
+                      Value value =
+                          emitScalar(builder, *this->getTypeConverter(), op,
+                                     elements, type.getElementType());
                       failed |= !value;
                       return value;
                     });

@@ -10,6 +10,16 @@
 
 namespace steelyard {
 
+/// Unsigned integers become signless; the operations know what they were.
+/// Tensors without elements are all tensor<0x...>: no loop runs over them, and
+/// the strides of tensor<2x0x...> have no bare pointer.
+struct StorageTypes : mlir::TypeConverter {
+  explicit StorageTypes(bool keepsFunctions);
+
+  /// Functions that the math dialect has are left to the target.
+  bool keepsFunctions;
+};
+
 void populateElementwisePatterns(const mlir::TypeConverter &,
                                  mlir::RewritePatternSet &);
 void populateScaledPatterns(const mlir::TypeConverter &,
@@ -26,8 +36,10 @@ void populateControlFlowPatterns(const mlir::TypeConverter &,
                                  mlir::RewritePatternSet &);
 void populateConvolutionPatterns(const mlir::TypeConverter &,
                                  mlir::RewritePatternSet &);
+/// `workByDestination`: the pass's option of that name.
 void populateScatterPatterns(const mlir::TypeConverter &,
-                             mlir::RewritePatternSet &);
+                             mlir::RewritePatternSet &,
+                             int64_t workByDestination);
 void populateSortPatterns(const mlir::TypeConverter &,
                           mlir::RewritePatternSet &);
 void populateCheckPatterns(const mlir::TypeConverter &,
@@ -35,9 +47,12 @@ void populateCheckPatterns(const mlir::TypeConverter &,
 
 /// The scalar form of an elementwise stablehlo operation: `operands` are
 /// elements of signless type, `result` the signless element type of the result.
-/// Null, after an error at the operation, if it has none.
-mlir::Value emitScalar(mlir::OpBuilder &builder, mlir::Operation *op,
-                       mlir::ValueRange operands, mlir::Type result);
+/// Null, after an error at the operation, if it has none. `converter` is
+/// StorageTypes, as everywhere in this conversion.
+mlir::Value emitScalar(mlir::OpBuilder &builder,
+                       const mlir::TypeConverter &converter,
+                       mlir::Operation *op, mlir::ValueRange operands,
+                       mlir::Type result);
 
 /// Conversion of a scalar between element types (StableHLO's `convert`).
 /// `isUnsigned`: integers on either side are.

@@ -39,6 +39,11 @@ SmallVector<Value> ScalarRegion::emit(OpBuilder &builder,
   return emitComputation(builder, converter, region, arguments, captured);
 }
 
+Value ScalarRegion::emit(OpBuilder &builder, Operation *op, ValueRange operands,
+                         Type result) {
+  return emitScalar(builder, converter, op, operands, result);
+}
+
 Reducer::Reducer(ConversionPatternRewriter &rewriter,
                  const TypeConverter &converter, Region &region)
     : rewriter(rewriter), location(region.getLoc()),
@@ -65,7 +70,7 @@ SmallVector<Value> Reducer::join(OpBuilder &builder, ValueRange accumulators,
   if (cast<BlockArgument>(widened->getOperand(0)).getArgNumber() != 0) {
     std::swap(operands[0], operands[1]);
   }
-  Value joined = emitScalar(builder, widened, operands, types.front());
+  Value joined = scalars.emit(builder, widened, operands, types.front());
   return joined ? SmallVector<Value>{joined} : SmallVector<Value>();
 }
 

@@ -21,6 +21,9 @@ public:
   /// error at the operation, if something has no scalar form.
   llvm::SmallVector<mlir::Value> emit(mlir::OpBuilder &builder,
                                       mlir::ValueRange arguments);
+  /// One operation of it.
+  mlir::Value emit(mlir::OpBuilder &builder, mlir::Operation *op,
+                   mlir::ValueRange operands, mlir::Type result);
 
 private:
   const mlir::TypeConverter &converter;

@@ -392,9 +392,10 @@ Value steelyard::convertScalar(OpBuilder &builder, Location location,
              : arith::ExtSIOp::create(builder, location, to, value).getResult();
 }
 
-Value steelyard::emitScalar(OpBuilder &builder, Operation *op,
-                            ValueRange operands, Type result) {
-  Scalar s{builder, op->getLoc()};
+Value steelyard::emitScalar(OpBuilder &builder, const TypeConverter &converter,
+                            Operation *op, ValueRange operands, Type result) {
+  Scalar s{builder, op->getLoc(),
+           static_cast<const StorageTypes &>(converter).keepsFunctions};
   auto elementOf = [](Value value) {
     return getElementTypeOrSelf(value.getType());
   };
@@ -498,7 +499,8 @@ SmallVector<Value> steelyard::emitComputation(OpBuilder &builder,
                isComplete) {
       auto type = converter.convertType<RankedTensorType>(
           scalar.getResult(0).getType());
-      result = emitScalar(builder, &scalar, operands, type.getElementType());
+      result = emitScalar(builder, converter, &scalar, operands,
+                          type.getElementType());
     } else {
       scalar.emitError() << "'" << scalar.getName()
                          << "' in the computation of an operation has no "

@@ -56,7 +56,98 @@ public:
     return failed ? SmallVector<Value>() : results;
   }
 
+  /// Elements of the results, and how often each is asked for an update.
+  int64_t workByDestination() const {
+    int64_t work = input.getNumElements();
+    for (int64_t dim : batchDims) {
+      work *= update.getDimSize(dim);
+    }
+    return work;
+  }
+
+  /// Each element of the results asks all updates, in their order, whether they
+  /// are for it: so all elements may do so at once.
+  SmallVector<Value> writeByDestination() {
+    SmallVector<Value> values, empty;
+    for (auto [value, result] :
+         llvm::zip(adaptor.getInputs(), op.getResults())) {
+      values.push_back(convert(value, result));
+      auto type = cast<RankedTensorType>(values.back().getType());
+      empty.push_back(tensor::EmptyOp::create(b, loc, type.getShape(),
+                                              type.getElementType()));
+    }
+    if (isEmpty(update)) {
+      return values;
+    }
+    int64_t rank = input.getRank();
+    size_t count = values.size();
+    auto generic = linalg::GenericOp::create(
+        b, loc, ValueRange(empty).getTypes(), values, empty,
+        SmallVector<AffineMap>(2 * count, b.getMultiDimIdentityMap(rank)),
+        SmallVector<utils::IteratorType>(rank, utils::IteratorType::parallel),
+        [&](OpBuilder &, Location, ValueRange elements) {
+          SmallVector<Value> at;
+          for (int64_t dim = 0; dim < rank; ++dim) {
+            at.push_back(linalg::IndexOp::create(b, loc, dim));
+          }
+          SmallVector<Value> joined =
+              nest(sizesOf(batchDims), elements.take_front(count),
+                   [&](ValueRange batch, ValueRange carried) {
+                     return joinAt(at, batch, carried);
+                   });
+          linalg::YieldOp::create(b, loc, joined);
+        });
+    return failed ? SmallVector<Value>()
+                  : SmallVector<Value>(generic.getResults());
+  }
+
 private:
+  /// An element joined with what an index vector's window has for it.
+  SmallVector<Value> joinAt(ArrayRef<Value> at, ValueRange batch,
+                            ValueRange carried) {
+    auto [start, inside] = startOf(batch);
+    SmallVector<Value> from(update.getRank());
+    for (auto [dim, iv] : llvm::zip(batchDims, batch)) {
+      from[dim] = iv;
+    }
+    for (int64_t dim = 0; dim < input.getRank(); ++dim) {
+      Value offset = arith::SubIOp::create(b, loc, at[dim], start[dim]);
+      // As an unsigned number, a negative one is beyond all.
+      Value has = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult,
+                                        offset, constant(windowSize(dim)));
+      inside = arith::AndIOp::create(b, loc, inside, has);
+      if (const int64_t *shown = llvm::find(shownDims, dim);
+          shown != shownDims.end()) {
+        from[windowDims[shown - shownDims.begin()]] = offset;
+      }
+    }
+    auto choice = scf::IfOp::create(b, loc, carried.getTypes(), inside,
+                                    /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(choice.elseBlock());
+    scf::YieldOp::create(b, loc, carried);
+    b.setInsertionPointToStart(choice.thenBlock());
+    SmallVector<Value> arguments(carried);
+    for (auto [index, element] : llvm::enumerate(carried)) {
+      arguments.push_back(updateAt(index, from, element.getType()));
+    }
+    SmallVector<Value> values =
+        emitComputation(b, converter, op.getUpdateComputation(), arguments);
+    failed |= values.empty();
+    scf::YieldOp::create(b, loc, values.empty() ? carried : ValueRange(values));
+    return SmallVector<Value>(choice.getResults());
+  }
+
+  /// An element of an update, in the type of its result.
+  Value updateAt(size_t index, ValueRange from, Type element) {
+    bool isUnsigned =
+        getElementTypeOrSelf(op.getResult(index).getType()).isUnsignedInteger();
+    return convertScalar(
+        b, loc,
+        tensor::ExtractOp::create(b, loc, adaptor.getUpdates()[index], from),
+        element, isUnsigned, isUnsigned);
+  }
+
   using Body = llvm::function_ref<SmallVector<Value>(ValueRange ivs,
                                                      ValueRange carried)>;
 
@@ -164,13 +255,8 @@ private:
     SmallVector<Value> arguments, updates;
     for (auto [index, tensor] : llvm::enumerate(carried)) {
       arguments.push_back(tensor::ExtractOp::create(b, loc, tensor, to));
-      Type element = getElementTypeOrSelf(tensor.getType());
-      bool isUnsigned = getElementTypeOrSelf(op.getResult(index).getType())
-                            .isUnsignedInteger();
-      updates.push_back(convertScalar(
-          b, loc,
-          tensor::ExtractOp::create(b, loc, adaptor.getUpdates()[index], from),
-          element, isUnsigned, isUnsigned));
+      updates.push_back(
+          updateAt(index, from, getElementTypeOrSelf(tensor.getType())));
     }
     llvm::append_range(arguments, updates);
     SmallVector<Value> values =
@@ -196,24 +282,32 @@ private:
 };
 
 struct Scatter : OpConversionPattern<ScatterOp> {
-  using OpConversionPattern::OpConversionPattern;
+  Scatter(const TypeConverter &converter, MLIRContext *context,
+          int64_t workByDestination)
+      : OpConversionPattern(converter, context),
+        workByDestination(workByDestination) {}
 
   LogicalResult
   matchAndRewrite(ScatterOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
-    SmallVector<Value> results =
-        ScatterWriter(rewriter, op, adaptor, *getTypeConverter()).write();
+    ScatterWriter writer(rewriter, op, adaptor, *getTypeConverter());
+    SmallVector<Value> results = writer.workByDestination() <= workByDestination
+                                     ? writer.writeByDestination()
+                                     : writer.write();
     if (results.empty()) {
       return failure();
     }
     rewriter.replaceOp(op, results);
     return success();
   }
+
+  int64_t workByDestination;
 };
 
 } // namespace
 
 void steelyard::populateScatterPatterns(const TypeConverter &converter,
-                                        RewritePatternSet &patterns) {
-  patterns.add<Scatter>(converter, patterns.getContext());
+                                        RewritePatternSet &patterns,
+                                        int64_t workByDestination) {
+  patterns.add<Scatter>(converter, patterns.getContext(), workByDestination);
 }

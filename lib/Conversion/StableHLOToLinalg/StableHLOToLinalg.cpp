@@ -8,7 +8,7 @@
 #include "steelyard/Dialect/Check/IR/Check.h"
 #include "steelyard/Dialect/Scaled/IR/Scaled.h"
 #include "steelyard/Dialect/StableHLO/IR/StableHLO.h"
-#include "steelyard/Target/CPU/IR/CPU.h"
+#include "steelyard/Target/Host/IR/Host.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
@@ -27,32 +27,28 @@ namespace steelyard {
 
 using namespace mlir;
 
-namespace {
+steelyard::StorageTypes::StorageTypes(bool keepsFunctions)
+    : keepsFunctions(keepsFunctions) {
+  addConversion([](Type type) { return type; });
+  addConversion([](RankedTensorType type) -> Type {
+    Type element = type.getElementType();
+    if (element.isUnsignedInteger()) {
+      element =
+          IntegerType::get(type.getContext(), element.getIntOrFloatBitWidth());
+    }
+    return steelyard::isEmpty(type) ? RankedTensorType::get({0}, element)
+                                    : type.clone(element);
+  });
+  auto cast = [](OpBuilder &builder, Type type, ValueRange inputs,
+                 Location location) -> Value {
+    return UnrealizedConversionCastOp::create(builder, location, type, inputs)
+        .getResult(0);
+  };
+  addSourceMaterialization(cast);
+  addTargetMaterialization(cast);
+}
 
-/// Unsigned integers become signless; the operations know what they were.
-/// Tensors without elements are all tensor<0x...>: no loop runs over them, and
-/// the strides of tensor<2x0x...> have no bare pointer.
-struct StorageTypes : TypeConverter {
-  StorageTypes() {
-    addConversion([](Type type) { return type; });
-    addConversion([](RankedTensorType type) -> Type {
-      Type element = type.getElementType();
-      if (element.isUnsignedInteger()) {
-        element = IntegerType::get(type.getContext(),
-                                   element.getIntOrFloatBitWidth());
-      }
-      return steelyard::isEmpty(type) ? RankedTensorType::get({0}, element)
-                                      : type.clone(element);
-    });
-    auto cast = [](OpBuilder &builder, Type type, ValueRange inputs,
-                   Location location) -> Value {
-      return UnrealizedConversionCastOp::create(builder, location, type, inputs)
-          .getResult(0);
-    };
-    addSourceMaterialization(cast);
-    addTargetMaterialization(cast);
-  }
-};
+namespace {
 
 /// Whatever computes no element needs no computation.
 struct EmptyResults : ConversionPattern {
@@ -84,14 +80,16 @@ struct EmptyResults : ConversionPattern {
 
 struct StableHLOToLinalg
     : steelyard::impl::ConvertStableHLOToLinalgBase<StableHLOToLinalg> {
+  using ConvertStableHLOToLinalgBase::ConvertStableHLOToLinalgBase;
+
   void runOnOperation() override {
     MLIRContext *context = &getContext();
-    StorageTypes converter;
+    steelyard::StorageTypes converter(keepFunctions);
     ConversionTarget target(*context);
     target.addLegalDialect<
         arith::ArithDialect, bufferization::BufferizationDialect,
         linalg::LinalgDialect, math::MathDialect, scf::SCFDialect,
-        tensor::TensorDialect, steelyard::cpu::CPUDialect>();
+        tensor::TensorDialect, steelyard::host::HostDialect>();
     target.addLegalOp<ModuleOp, UnrealizedConversionCastOp>();
     target.addDynamicallyLegalDialect<scaled::ScaledDialect>(
         [](Operation *op) { return isScalar(op); });
@@ -107,7 +105,7 @@ struct StableHLOToLinalg
     steelyard::populateDataMovementPatterns(converter, patterns);
     steelyard::populateReductionPatterns(converter, patterns);
     steelyard::populateWindowPatterns(converter, patterns);
-    steelyard::populateScatterPatterns(converter, patterns);
+    steelyard::populateScatterPatterns(converter, patterns, workByDestination);
     steelyard::populateSortPatterns(converter, patterns);
     steelyard::populateContractionPatterns(converter, patterns);
     steelyard::populateConvolutionPatterns(converter, patterns);

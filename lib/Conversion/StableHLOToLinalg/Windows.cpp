@@ -2,6 +2,7 @@
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "steelyard/Conversion/StableHLOToLinalg/StableHLOToLinalg.h"
 #include "steelyard/Dialect/StableHLO/IR/StableHLO.h"
 #include "steelyard/Dialect/StableHLO/IR/TypeInference.h"
 
@@ -31,13 +32,17 @@ using LoopBody = llvm::function_ref<SmallVector<Value>(OpBuilder &b, Value iv,
                                                        ValueRange values)>;
 
 SmallVector<Value> loop(OpBuilder &b, Location loc, int64_t from, int64_t to,
-                        ValueRange values, LoopBody body) {
+                        ValueRange values, LoopBody body,
+                        bool isParallel = false) {
   auto loopOp = scf::ForOp::create(
       b, loc, indexConstant(b, loc, from), indexConstant(b, loc, to),
       indexConstant(b, loc, 1), values,
       [&](OpBuilder &nested, Location, Value iv, ValueRange inside) {
         scf::YieldOp::create(nested, loc, body(nested, iv, inside));
       });
+  if (isParallel) {
+    markParallel(loopOp);
+  }
   return loopOp.getResults();
 }
 
@@ -47,18 +52,18 @@ using NestBody = llvm::function_ref<SmallVector<Value>(
 /// A nest over [0, size) for each size. Sizes of 1 have no loop.
 SmallVector<Value> nest(OpBuilder &b, Location loc, ArrayRef<int64_t> sizes,
                         ValueRange values, NestBody body,
-                        SmallVector<Value> ivs = {}) {
+                        bool isParallel = false, SmallVector<Value> ivs = {}) {
   if (ivs.size() == sizes.size()) {
     return body(b, ivs, values);
   }
   auto inside = [&](OpBuilder &nested, Value iv, ValueRange carried) {
     SmallVector<Value> extended(ivs);
     extended.push_back(iv);
-    return nest(nested, loc, sizes, carried, body, extended);
+    return nest(nested, loc, sizes, carried, body, isParallel, extended);
   };
   int64_t size = sizes[ivs.size()];
   return size == 1 ? inside(b, indexConstant(b, loc, 0), values)
-                   : loop(b, loc, 0, size, values, inside);
+                   : loop(b, loc, 0, size, values, inside, isParallel);
 }
 
 SmallVector<Value> extractAll(OpBuilder &b, Location loc, ValueRange tensors,
@@ -291,7 +296,8 @@ private:
                                                   last, carried);
                                     });
                       });
-        });
+        },
+        /*isParallel=*/true);
     if (!absorbs && !failed) {
       results = joinPadding(op, adaptor, prefix, reducer, results, rewriter);
     }
@@ -376,31 +382,36 @@ struct SelectAndScatter : OpConversionPattern<SelectAndScatterOp> {
       return success();
     }
     bool failed = false;
+    // Windows apart from each other write apart.
+    bool isParallel = llvm::all_of(
+        window, [](const WindowDimension &w) { return w.stride >= w.size; });
     result =
-        nest(rewriter, loc, shapeOf(op.getSource()), result,
-             [&](OpBuilder &b, ArrayRef<Value> position, ValueRange tensors) {
-               Selected selected = findSelected(b, loc, adaptor.getOperand(),
-                                                window, position, select);
-               SmallVector<Value> joined;
-               Value old;
-               if (!selected.indices.empty() || window.empty()) {
-                 old = tensor::ExtractOp::create(b, loc, tensors.front(),
-                                                 selected.indices);
-                 joined = scatter.join(
-                     b, old, extractAll(b, loc, adaptor.getSource(), position));
-               }
-               if (joined.empty()) {
-                 failed = true;
-                 return SmallVector<Value>(tensors);
-               }
-               Value next = joined.front();
-               if (selected.found) {
-                 next =
-                     arith::SelectOp::create(b, loc, selected.found, next, old);
-               }
-               return SmallVector<Value>{tensor::InsertOp::create(
-                   b, loc, next, tensors.front(), selected.indices)};
-             })
+        nest(
+            rewriter, loc, shapeOf(op.getSource()), result,
+            [&](OpBuilder &b, ArrayRef<Value> position, ValueRange tensors) {
+              Selected selected = findSelected(b, loc, adaptor.getOperand(),
+                                               window, position, select);
+              SmallVector<Value> joined;
+              Value old;
+              if (!selected.indices.empty() || window.empty()) {
+                old = tensor::ExtractOp::create(b, loc, tensors.front(),
+                                                selected.indices);
+                joined = scatter.join(
+                    b, old, extractAll(b, loc, adaptor.getSource(), position));
+              }
+              if (joined.empty()) {
+                failed = true;
+                return SmallVector<Value>(tensors);
+              }
+              Value next = joined.front();
+              if (selected.found) {
+                next =
+                    arith::SelectOp::create(b, loc, selected.found, next, old);
+              }
+              return SmallVector<Value>{tensor::InsertOp::create(
+                  b, loc, next, tensors.front(), selected.indices)};
+            },
+            isParallel)
             .front();
     if (failed) {
       return failure();

@@ -45,12 +45,14 @@ enum : int {
   kSystemDriverMismatch = 803,
 };
 
-using DeviceHandle = int;     // CUdevice
-using Address = uint64_t;     // CUdeviceptr
-using ContextHandle = void *; // CUcontext
-using StreamHandle = void *;  // CUstream
-using ModuleHandle = void *;  // CUmodule
-using KernelHandle = void *;  // CUfunction
+using DeviceHandle = int;       // CUdevice
+using Address = uint64_t;       // CUdeviceptr
+using ContextHandle = void *;   // CUcontext
+using StreamHandle = void *;    // CUstream
+using ModuleHandle = void *;    // CUmodule
+using KernelHandle = void *;    // CUfunction
+using GraphHandle = void *;     // CUgraph
+using GraphExecHandle = void *; // CUgraphExec
 
 using DeviceAttribute = int;
 enum : int {
@@ -74,6 +76,14 @@ enum : int { kJITErrorLog = 5, kJITErrorLogBytes = 6 };
 using FunctionAttribute = int;
 enum : int { kMaxDynamicSharedBytes = 8 };
 
+enum : unsigned { kStreamBlocking = 0, kStreamNonBlocking = 1 };
+
+using CaptureMode = int;
+enum : int { kCaptureThreadLocal = 1, kCaptureRelaxed = 2 };
+
+using CaptureStatus = int;
+enum : int { kCaptureNone = 0 };
+
 /// name, symbol, parameters. _v2 is what cuda.h means by the plain name.
 #define STEELYARD_CUDA_FUNCTIONS(F)                                            \
   F(driverGetVersion, "cuDriverGetVersion", (int *version))                    \
@@ -95,6 +105,19 @@ enum : int { kMaxDynamicSharedBytes = 8 };
   F(streamCreate, "cuStreamCreate", (StreamHandle * stream, unsigned flags))   \
   F(streamSynchronize, "cuStreamSynchronize", (StreamHandle stream))           \
   F(streamDestroy, "cuStreamDestroy_v2", (StreamHandle stream))                \
+  F(streamBeginCapture, "cuStreamBeginCapture_v2",                             \
+    (StreamHandle stream, CaptureMode mode))                                   \
+  F(streamEndCapture, "cuStreamEndCapture",                                    \
+    (StreamHandle stream, GraphHandle * graph))                                \
+  F(threadExchangeCaptureMode, "cuThreadExchangeStreamCaptureMode",            \
+    (CaptureMode * mode))                                                      \
+  F(streamIsCapturing, "cuStreamIsCapturing",                                  \
+    (StreamHandle stream, CaptureStatus * status))                             \
+  F(graphInstantiate, "cuGraphInstantiateWithFlags",                           \
+    (GraphExecHandle * exec, GraphHandle graph, unsigned long long flags))     \
+  F(graphLaunch, "cuGraphLaunch", (GraphExecHandle exec, StreamHandle stream)) \
+  F(graphExecDestroy, "cuGraphExecDestroy", (GraphExecHandle exec))            \
+  F(graphDestroy, "cuGraphDestroy", (GraphHandle graph))                       \
   F(memGetInfo, "cuMemGetInfo_v2", (size_t *free, size_t *total))              \
   F(memAlloc, "cuMemAlloc_v2", (Address * address, size_t bytes))              \
   F(memFree, "cuMemFree_v2", (Address address))                                \

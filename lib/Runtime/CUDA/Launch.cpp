@@ -6,15 +6,14 @@
 // so that a stream may capture what is launched.
 //===----------------------------------------------------------------------===//
 
-#include "../Context.h"
+#include "Launch.h"
+
 #include "Module.h"
 
 using namespace steelyard::runtime;
 using namespace steelyard::runtime::cuda;
 
-/// That `function` is called where it may be, and the call is to go on.
-static Status checkCall(const steelyard_context &context,
-                        const char *function) {
+Status cuda::checkCall(const steelyard_context &context, const char *function) {
   if (!context.runsOnDevice()) {
     return internal(std::string(function) +
                     " is for code of a cuda executable, while it runs");
@@ -22,7 +21,7 @@ static Status checkCall(const steelyard_context &context,
   return context.cancelled() ? cancelled("cancelled") : Status();
 }
 
-static int32_t finish(steelyard_context &context, const Status &status) {
+int32_t cuda::finish(steelyard_context &context, const Status &status) {
   if (!status.ok()) {
     context.fail(status.code(), status.message());
   }
@@ -45,6 +44,7 @@ static Status launch(Session &session, int64_t index, const uint32_t *grid,
   if (!status.ok()) {
     return status;
   }
+  ++session.trace.operations;
   Result result = session.driver().launchKernel(
       kernel->handle, grid[0], grid[1], grid[2], block[0], block[1], block[2],
       sharedBytes, session.stream, arguments, /*extra=*/nullptr);
@@ -74,7 +74,8 @@ int32_t steelyard_gpu_copy(steelyard_context *context, void *to,
                            const void *from, size_t bytes) {
   Status status = checkCall(*context, "steelyard_gpu_copy");
   if (status.ok() && bytes) {
-    const Session &session = *context->session;
+    Session &session = *context->session;
+    ++session.trace.operations;
     Result result = session.driver().copyOnDevice(
         toAddress(to), toAddress(from), bytes, session.stream);
     if (result != kSuccess) {
@@ -86,17 +87,20 @@ int32_t steelyard_gpu_copy(steelyard_context *context, void *to,
   return finish(*context, status);
 }
 
+Status cuda::fillZeros(Session &session, Address to, size_t bytes) {
+  ++session.trace.operations;
+  Result result = session.driver().fillBytes(to, 0, bytes, session.stream);
+  return result == kSuccess
+             ? Status()
+             : internal(format("%zu bytes can't be zeroed on %s: %s", bytes,
+                               session.device().description().c_str(),
+                               session.driver().explain(result).c_str()));
+}
+
 int32_t steelyard_gpu_fill(steelyard_context *context, void *to, size_t bytes) {
   Status status = checkCall(*context, "steelyard_gpu_fill");
   if (status.ok() && bytes) {
-    const Session &session = *context->session;
-    Result result =
-        session.driver().fillBytes(toAddress(to), 0, bytes, session.stream);
-    if (result != kSuccess) {
-      status = internal(format("%zu bytes can't be zeroed on %s: %s", bytes,
-                               session.device().description().c_str(),
-                               session.driver().explain(result).c_str()));
-    }
+    status = fillZeros(*context->session, toAddress(to), bytes);
   }
   return finish(*context, status);
 }
@@ -104,6 +108,9 @@ int32_t steelyard_gpu_fill(steelyard_context *context, void *to, size_t bytes) {
 int32_t steelyard_gpu_read(steelyard_context *context, void *host,
                            const void *device, size_t bytes) {
   Status status = checkCall(*context, "steelyard_gpu_read");
+  if (status.ok()) {
+    status = context->session->beforeLook();
+  }
   if (status.ok()) {
     status = context->session->download(host, toAddress(device), bytes);
   }

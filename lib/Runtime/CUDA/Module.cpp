@@ -10,6 +10,7 @@
 #include <tuple>
 
 #include "../Executable.h"
+#include "Graphs.h"
 
 using namespace steelyard::runtime;
 using namespace steelyard::runtime::cuda;
@@ -133,10 +134,18 @@ Module::~Module() {
     return;
   }
   Current current(primary);
-  if (!current.status.ok()) {
+  bool isCurrent = current.status.ok();
+  if (isCurrent) {
+    primary.synchronize(); // calls do not wait on callers' streams
+  }
+  for (const std::weak_ptr<Graphs> &each : graphs) {
+    if (std::shared_ptr<Graphs> open = each.lock()) {
+      isCurrent ? open->close() : open->abandon();
+    }
+  }
+  if (!isCurrent) {
     return;
   }
-  primary.driver.ctxSynchronize(); // calls do not wait on callers' streams
   for (Address address : constants) {
     if (address) {
       primary.driver.memFree(address);
@@ -192,6 +201,12 @@ Status Module::reserveShared(Kernel &kernel, uint32_t bytes) {
   }
   kernel.sharedLimit.store(bytes, std::memory_order_release);
   return Status();
+}
+
+void Module::keepClosing(const std::shared_ptr<Graphs> &added) {
+  std::lock_guard<std::mutex> lock(mutex);
+  std::erase_if(graphs, [](const auto &each) { return each.expired(); });
+  graphs.push_back(added);
 }
 
 Status Module::constant(int64_t index, Session &session, Address &address) {

@@ -54,6 +54,9 @@ public:
   /// Lets `kernel` have `bytes` of dynamic shared memory.
   Status reserveShared(Kernel &kernel, uint32_t bytes);
 
+  /// Closes `graphs` before the code that they launch goes.
+  void keepClosing(const std::shared_ptr<Graphs> &graphs);
+
   /// Constant `index`, which `session` puts on the device if it is not there.
   Status constant(int64_t index, Session &session, Address &address);
 
@@ -70,6 +73,7 @@ private:
 
   std::mutex mutex;               // of what follows, and of kernels' limits
   std::vector<Address> constants; // 0: not there yet
+  std::vector<std::weak_ptr<Graphs>> graphs;
 };
 
 /// An executable's modules, loaded when they are first asked for.

@@ -5,6 +5,11 @@
 #include "Session.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <tuple>
+
+#include "Gemm.h"
+#include "Graphs.h"
 
 using namespace steelyard::runtime;
 using namespace steelyard::runtime::cuda;
@@ -28,6 +33,22 @@ PrimaryContext::~PrimaryContext() {
   }
 }
 
+/// Shared by those that capture.
+static std::shared_mutex &captures() {
+  // Leaked: contexts may be destroyed at exit.
+  static auto *mutex = new std::shared_mutex;
+  return *mutex;
+}
+
+void PrimaryContext::synchronize() const {
+  std::unique_lock<std::shared_mutex> lock(captures());
+  driver.ctxSynchronize();
+}
+
+std::shared_lock<std::shared_mutex> cuda::tryToCapture() {
+  return {captures(), std::try_to_lock};
+}
+
 Current::Current(const PrimaryContext &primary) : primary(primary) {
   Result result = primary.driver.ctxPush(primary.handle);
   if (result != kSuccess) {
@@ -47,6 +68,23 @@ Current::~Current() {
 // Session
 //===----------------------------------------------------------------------===//
 
+Session::Session(const Driver &driver, const Device &device)
+    : primary(driver, device) {}
+
+/// Whether calls may be replayed. Not where CUDA is to show which launch fails.
+static Status readReplays(bool &replays) {
+  const char *wanted = std::getenv("STEELYARD_CUDA_GRAPHS");
+  std::string value = wanted && *wanted ? wanted : "1";
+  if (value != "0" && value != "1") {
+    return invalidArgument("STEELYARD_CUDA_GRAPHS is '" + value +
+                           "', not 0 or 1");
+  }
+  const char *blocking = std::getenv("CUDA_LAUNCH_BLOCKING");
+  replays =
+      value == "1" && (!blocking || std::strtol(blocking, nullptr, 10) == 0);
+  return Status();
+}
+
 Status Session::open(int ordinal, StreamHandle stream,
                      std::unique_ptr<Session> &session) {
   const Driver *driver = nullptr;
@@ -56,7 +94,10 @@ Status Session::open(int ordinal, StreamHandle stream,
     return status;
   }
   std::unique_ptr<Session> opening(new Session(*driver, *device));
-  status = opening->primary.retain();
+  status = readReplays(opening->replaysCalls);
+  if (status.ok()) {
+    status = opening->primary.retain();
+  }
   if (!status.ok()) {
     return status;
   }
@@ -68,7 +109,7 @@ Status Session::open(int ordinal, StreamHandle stream,
       return current.status;
     }
     // A blocking one: what others did on the default stream comes first.
-    Result result = driver->streamCreate(&opening->stream, /*flags=*/0);
+    Result result = driver->streamCreate(&opening->stream, kStreamBlocking);
     if (result != kSuccess) {
       return driver->failure(result, "no stream of " + device->description());
     }
@@ -79,18 +120,29 @@ Status Session::open(int ordinal, StreamHandle stream,
 }
 
 Session::~Session() {
-  if (!primary.handle || (!ownsStream && !arena)) {
+  if (!primary.handle || (!ownsStream && !arena && !gemms && graphs.empty())) {
     return;
   }
   Current current(primary);
   if (!current.status.ok()) {
+    std::ignore = gemms.release(); // nothing can be freed
+    for (const std::shared_ptr<Graphs> &each : graphs) {
+      each->abandon();
+    }
     return;
   }
   if (ownsStream) {
     driver().streamSynchronize(stream);
   } else {
-    driver().ctxSynchronize(); // the caller's may be gone already
+    primary.synchronize(); // the caller's may be gone already
   }
+  for (const std::shared_ptr<Graphs> &each : graphs) {
+    each->close();
+  }
+  if (captureStream) {
+    driver().streamDestroy(captureStream);
+  }
+  gemms.reset();
   if (arena) {
     driver().memFree(arena);
   }
@@ -101,6 +153,9 @@ Session::~Session() {
 
 Status Session::allocate(size_t bytes, const std::string &what,
                          Address &address) {
+  if (trace.isCaptured) {
+    return beforeLook();
+  }
   Result result = driver().memAlloc(&address, std::max<size_t>(bytes, 1));
   if (result == kSuccess) {
     return Status();
@@ -126,6 +181,9 @@ Status Session::reserveArena(size_t bytes) {
     if (!status.ok()) {
       return status;
     }
+    for (const std::shared_ptr<Graphs> &each : graphs) {
+      each->forget();
+    }
     driver().memFree(arena);
     arena = arenaBytes = 0;
   }
@@ -138,7 +196,16 @@ Status Session::reserveArena(size_t bytes) {
   return status;
 }
 
+Status Session::beforeLook() {
+  trace.hasWaited = true;
+  return trace.isCaptured ? internal("a call that waits can't be captured")
+                          : Status();
+}
+
 Status Session::synchronize() {
+  if (trace.isCaptured) {
+    return beforeLook();
+  }
   Result result = driver().streamSynchronize(stream);
   return result == kSuccess
              ? Status()
@@ -149,6 +216,9 @@ Status Session::synchronize() {
 Status Session::upload(Address to, const void *from, size_t bytes) {
   if (bytes == 0) {
     return Status();
+  }
+  if (trace.isCaptured) {
+    return beforeLook();
   }
   Result result = driver().copyToDevice(to, from, bytes, stream);
   if (result != kSuccess) {
@@ -162,6 +232,9 @@ Status Session::upload(Address to, const void *from, size_t bytes) {
 Status Session::download(void *to, Address from, size_t bytes) {
   if (bytes == 0) {
     return Status();
+  }
+  if (trace.isCaptured) {
+    return beforeLook();
   }
   Result result = driver().copyToHost(to, from, bytes, stream);
   if (result != kSuccess) {

@@ -6,11 +6,15 @@
 #define STEELYARD_LIB_RUNTIME_CUDA_SESSION_H
 
 #include <memory>
+#include <shared_mutex>
+#include <vector>
 
 #include "Driver.h"
 
 namespace steelyard::runtime::cuda {
 
+class Gemms;
+class Graphs;
 class Module;
 
 /// The primary CUDA context of a device, which lives as long as somebody keeps
@@ -24,9 +28,24 @@ public:
 
   Status retain();
 
+  /// Waits for all that is done in it.
+  void synchronize() const;
+
   const Driver &driver;
   const Device &device;
   ContextHandle handle = nullptr; // null: not kept
+};
+
+/// Held while a stream is captured: whoever waits for a whole context then is
+/// refused, and ends the capture (CUDA C++ Programming Guide, "Prohibited and
+/// Unhandled Operations"). Not had while one of the runtime's threads does.
+std::shared_lock<std::shared_mutex> tryToCapture();
+
+/// What the running call has done, as far as a replay has to know.
+struct Trace {
+  int64_t operations = 0; // what it put on the stream
+  bool hasWaited = false; // the host looked at the device
+  bool isCaptured = false;
 };
 
 /// The primary context is the thread's current one while this lives.
@@ -63,6 +82,11 @@ public:
   /// grows.
   Status reserveArena(size_t bytes);
 
+  /// Before the host looks at what the running call did: such a call is not
+  /// replayed, and can't be captured. What waits or allocates for other reasons
+  /// can't be captured either, but does so once.
+  Status beforeLook();
+
   /// Waits for the stream.
   Status synchronize();
 
@@ -81,11 +105,17 @@ public:
   bool ownsStream = false;
   Address arena = 0;
   size_t arenaBytes = 0;
-  Module *running = nullptr; // the code of the call that runs, or null
+  std::unique_ptr<Gemms> gemms; // once needed
+  Module *running = nullptr;    // the code of the call that runs, or null
+  Trace trace;                  // of that call
+
+  bool replaysCalls = true;
+  StreamHandle captureStream = nullptr;        // once needed
+  std::vector<std::shared_ptr<Graphs>> graphs; // one a module
+  std::vector<const void *> addresses;         // of the call that runs
 
 private:
-  Session(const Driver &driver, const Device &device)
-      : primary(driver, device) {}
+  Session(const Driver &driver, const Device &device);
 
   bool isOfDevice(Address address) const;
   Status explainPointer(Address address, const std::string &what) const;

@@ -21,7 +21,7 @@ import jax
 import numpy as np
 import steelyard
 from numpy.typing import NDArray
-from steelyard._load import runtime_path
+from steelyard._abi import runtime_path
 
 from workloads.digits import model
 from workloads.digits.__main__ import BATCH, data, folds

@@ -4,7 +4,7 @@
 // A loop ends when its call is cancelled, too; unsigned integers are signless; counters are scalars after cpu-scalars.
 // CHECK-LABEL: func.func @while
 // CHECK: scf.while (%{{.*}} = %{{.*}}, %{{.*}} = %arg1) : (tensor<i32>, tensor<4xi32>) -> (tensor<i32>, tensor<4xi32>)
-// CHECK: %[[OK:.*]] = cpu.poll : i1
+// CHECK: %[[OK:.*]] = host.poll : i1
 // CHECK: %[[GO:.*]] = arith.andi %[[OK]]
 // CHECK: scf.condition(%[[GO]])
 // SCALARS-LABEL: func.func @while

@@ -5,7 +5,7 @@
 // CHECK: arith.extf %{{.*}} : f32 to f64
 // CHECK: math.exp %{{.*}} : f64
 // CHECK: arith.truncf %{{.*}} : f64 to f32
-// CHECK: cpu.libm "expm1" %{{.*}} : f64
+// CHECK: host.libm "expm1" %{{.*}} : f64
 func.func @expm1(%x: tensor<4xf32>, %y: tensor<4xf64>) -> (tensor<4xf32>, tensor<4xf64>) {
   %0 = stablehlo.exponential_minus_one %x : tensor<4xf32>
   %1 = stablehlo.exponential_minus_one %y : tensor<4xf64>
@@ -13,7 +13,7 @@ func.func @expm1(%x: tensor<4xf32>, %y: tensor<4xf64>) -> (tensor<4xf32>, tensor
 }
 
 // CHECK-LABEL: func.func @lgamma
-// CHECK: cpu.libm "lgamma"
+// CHECK: host.libm "lgamma"
 func.func @lgamma(%x: tensor<4xf32>) -> tensor<4xf32> {
   %0 = chlo.lgamma %x : tensor<4xf32> -> tensor<4xf32>
   return %0 : tensor<4xf32>

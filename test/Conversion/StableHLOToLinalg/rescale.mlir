@@ -1,6 +1,6 @@
 // RUN: steelyard-opt %s -convert-stablehlo-to-linalg | FileCheck %s
 // RUN: steelyard-opt %s -convert-stablehlo-to-linalg -cpu-scalars -canonicalize -cse | FileCheck %s --check-prefix=SCALARS
-// RUN: steelyard-opt %s -convert-stablehlo-to-linalg -cpu-scalars -cpu-fuse-elementwise -canonicalize -cse | FileCheck %s --check-prefix=FUSED
+// RUN: steelyard-opt %s -convert-stablehlo-to-linalg -cpu-scalars -host-fuse-elementwise -canonicalize -cse | FileCheck %s --check-prefix=FUSED
 
 // The factors are made outside of the loop.
 // CHECK-LABEL: func.func @rescale

@@ -8,16 +8,16 @@
 // CHECK-SAME: {buffers = "2x4xf32, 4x2xf32, 2x2xf32", kind = "gemm", location = #loc{{[0-9]*}}}
 // CHECK-SAME: {buffers = "4xf32, 4xf32", kind = "copy", location = #loc{{[0-9]*}}}
 // CHECK-SAME: {buffers = "", kind = "scalars", location = #loc{{[0-9]*}}}
-// CHECK-NEXT: cpu.mark -1
+// CHECK-NEXT: host.mark -1
 // CHECK: call @sum_parallel
-// CHECK-NEXT: cpu.mark 0
-// CHECK: cpu.gemm
-// CHECK-NEXT: cpu.mark 1
+// CHECK-NEXT: host.mark 0
+// CHECK: host.gemm
+// CHECK-NEXT: host.mark 1
 // CHECK: scf.for
 // CHECK-NEXT: memref.copy
-// CHECK-NEXT: cpu.mark 2
+// CHECK-NEXT: host.mark 2
 // CHECK: call @factors
-// CHECK-NEXT: cpu.mark 3
+// CHECK-NEXT: host.mark 3
 // LLVM-LABEL: llvm.func {{.*}}@main(
 // LLVM: llvm.call @steelyard_mark(%{{.*}}, %{{.*}}) : (!llvm.ptr, i64) -> ()
 func.func public @main(%context: !llvm.ptr, %arena: memref<64xi8>, %x: memref<4xf32>, %y: memref<4xf32>, %a: memref<2x4xf32>,
@@ -26,7 +26,7 @@ func.func public @main(%context: !llvm.ptr, %arena: memref<64xi8>, %x: memref<4x
   %c1 = arith.constant 1 : index
   %c4 = arith.constant 4 : index
   func.call @sum_parallel(%context, %c0, %c4, %c4, %x) : (!llvm.ptr, index, index, index, memref<4xf32>) -> ()
-  cpu.gemm ins(%a, %b : memref<2x4xf32>, memref<4x2xf32>) outs(%c : memref<2x2xf32>) lhs_dims = [-1, 0, 1] rhs_dims = [-1, 1, 0]
+  host.gemm ins(%a, %b : memref<2x4xf32>, memref<4x2xf32>) outs(%c : memref<2x2xf32>) lhs_dims = [-1, 0, 1] rhs_dims = [-1, 1, 0]
   scf.for %i = %c0 to %c4 step %c1 {
     memref.copy %x, %y : memref<4xf32> to memref<4xf32>
   }
@@ -35,7 +35,7 @@ func.func public @main(%context: !llvm.ptr, %arena: memref<64xi8>, %x: memref<4x
 }
 func.func private @sum_parallel(!llvm.ptr, index, index, index, memref<4xf32>) attributes {steelyard.parallel_region = @sum}
 // CHECK-LABEL: func.func private @sum(
-// CHECK-NOT: cpu.mark
+// CHECK-NOT: host.mark
 func.func private @sum(%begin: index, %end: index, %x: memref<4xf32>) attributes {steelyard.kind = "reduce addf"} {
   return
 }

@@ -13,7 +13,7 @@
 // PTX-DAG: ld.global.v4.b32
 // PTX-DAG: st.global.v4.b32
 // PTX-DAG: shfl.sync.bfly.b32
-// PTX-DAG: ex2.approx.f32
+// PTX-DAG: ex2.approx.ftz.f32
 // PTX-DAG: cvt.rn.satfinite.e4m3x2.f32
 // PTX-DAG: cvt.rn.bf16x2.f32
 func.func @step(%x: tensor<1024x4096xbf16>, %v: tensor<333xf32>) -> (tensor<1024x4096xbf16>, tensor<1024x4096xf8E4M3FN>, tensor<4096xf32>, tensor<333xf32>) {

@@ -51,13 +51,73 @@ gpu.module @kernels {
   }
 
   // CHECK-LABEL: gpu.func @functions
-  // CHECK-COUNT-2: llvm.call_intrinsic "llvm.nvvm.ex2.approx"
   // CHECK: llvm.call_intrinsic "llvm.sqrt"
   // CHECK: nvvm.convert.f32x2.to.bf16x2
   gpu.func @functions(%x: f32) -> bf16 {
-    %e = math.exp %x : f32
-    %r = math.sqrt %e : f32
+    %r = math.sqrt %x : f32
     %h = arith.truncf %r : f32 to bf16
     gpu.return %h : bf16
+  }
+
+  // 2^n from the bits of n + 127 + 1.5 × 2^23.
+  // CHECK-LABEL: gpu.func @exp
+  // CHECK-SAME: (%[[X:.*]]: vector<2xf32>)
+  // CHECK: %[[SUM:.*]] = llvm.call_intrinsic "llvm.fma"(%[[X]],
+  // CHECK: %[[BOUND:.*]] = llvm.call_intrinsic "llvm.maxnum"
+  // CHECK: arith.subf %{{.*}}, %[[BOUND]]
+  // CHECK: %[[BITS:.*]] = arith.bitcast %[[BOUND]] : vector<2xf32> to vector<2xi32>
+  // CHECK: %[[SHIFTED:.*]] = arith.shli %[[BITS]]
+  // CHECK: %[[POWER:.*]] = arith.bitcast %[[SHIFTED]] : vector<2xi32> to vector<2xf32>
+  // CHECK-COUNT-2: llvm.call_intrinsic "llvm.nvvm.ex2.approx.ftz"({{.*}}) : (f32) -> f32
+  // CHECK: arith.mulf %{{.*}}, %[[POWER]]
+  gpu.func @exp(%x: vector<2xf32>) -> vector<2xf32> {
+    %e = math.exp %x : vector<2xf32>
+    gpu.return %e : vector<2xf32>
+  }
+
+  // Both ways, without a branch; the sign of zero is kept.
+  // CHECK-LABEL: gpu.func @tanh
+  // CHECK-SAME: (%[[X:.*]]: f32)
+  // CHECK: %[[SIZE:.*]] = llvm.call_intrinsic "llvm.fabs"(%[[X]])
+  // CHECK: llvm.call_intrinsic "llvm.nvvm.ex2.approx.ftz"
+  // CHECK: nvvm.rcp.approx.ftz.f
+  // CHECK: %[[LARGE:.*]] = llvm.call_intrinsic "llvm.fma"
+  // CHECK: %[[SMALL:.*]] = llvm.call_intrinsic "llvm.fma"(%{{.*}}, %[[SIZE]], %[[SIZE]])
+  // CHECK: %[[IS_SMALL:.*]] = arith.cmpf olt, %[[SIZE]]
+  // CHECK-NOT: scf.if
+  // CHECK: arith.andi
+  // CHECK: arith.select %[[IS_SMALL]], %[[SMALL]], %[[LARGE]]
+  // CHECK: arith.ori
+  gpu.func @tanh(%x: f32) -> f32 {
+    %t = math.tanh %x : f32
+    gpu.return %t : f32
+  }
+
+  // CHECK-LABEL: gpu.func @divide
+  // CHECK-SAME: (%[[X:.*]]: f32, %[[Y:.*]]: f32, %{{.*}}: f64)
+  // CHECK: %[[R:.*]] = nvvm.rcp.approx.ftz.f %[[Y]]
+  // CHECK: arith.mulf %[[X]], %[[R]]
+  // CHECK: nvvm.rcp.approx.ftz.f %[[Y]]
+  // CHECK-NOT: arith.mulf
+  // Nobody said so.
+  // CHECK: arith.divf %[[X]], %[[Y]]
+  // CHECK-NEXT: arith.divf %{{.*}} : f64
+  gpu.func @divide(%x: f32, %y: f32, %z: f64) -> (f32, f32, f32, f64) {
+    %one = arith.constant 1.0 : f32
+    %a = arith.divf %x, %y fastmath<arcp> : f32
+    %b = arith.divf %one, %y fastmath<arcp> : f32
+    %c = arith.divf %x, %y : f32
+    %d = arith.divf %z, %z fastmath<arcp> : f64
+    gpu.return %a, %b, %c, %d : f32, f32, f32, f64
+  }
+
+  // Libdevice's.
+  // CHECK-LABEL: gpu.func @double
+  // CHECK: math.tanh %{{.*}} : f64
+  // CHECK: math.exp %{{.*}} : f64
+  gpu.func @double(%x: f64) -> f64 {
+    %t = math.tanh %x : f64
+    %e = math.exp %t : f64
+    gpu.return %e : f64
   }
 }

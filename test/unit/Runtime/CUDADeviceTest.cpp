@@ -8,11 +8,13 @@
 //===----------------------------------------------------------------------===//
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstring>
 #include <dlfcn.h>
+#include <thread>
 
-#include "Test.h"
+#include "CUDAGemm.h"
 
 namespace {
 
@@ -262,14 +264,23 @@ struct CallersStream {
   void *stream = nullptr;
 };
 
+steelyard_context *makeStreamContext(void *stream) {
+  steelyard_context_options options{
+      STEELYARD_ABI_VERSION, 1, nullptr, 0, 0, stream};
+  return steelyard_context_create(&options, nullptr);
+}
+
+// CU_STREAM_LEGACY
+void *defaultStream() {
+  return reinterpret_cast<void *>(1); // NOLINT(performance-no-int-to-ptr)
+}
+
 /// A call on a caller's stream, captured after the first one and run again.
 void testCapture() {
   steelyard_executable *executable = makeExecutable(kCode, 1);
   {
     CallersStream callers;
-    steelyard_context_options options{STEELYARD_ABI_VERSION, 1, nullptr, 0, 0,
-                                      callers.stream};
-    steelyard_context *context = steelyard_context_create(&options, nullptr);
+    steelyard_context *context = makeStreamContext(callers.stream);
     void *y = steelyard_context_allocate(context, kBytes, nullptr);
     std::vector<int32_t> zeros(kCount);
     EXPECT(steelyard_context_upload(context, y, zeros.data(), kBytes,
@@ -298,6 +309,228 @@ void testCapture() {
     steelyard_context_destroy(context);
   }
   steelyard_executable_destroy(executable);
+}
+
+/// A call that comes again is a graph's launch, which sees what its buffers
+/// hold then; on each kind of stream.
+void testReplay() {
+  CallersStream callers;
+  steelyard_executable *executable = makeExecutable(kCode, 2);
+  for (void *stream :
+       {static_cast<void *>(nullptr), callers.stream, defaultStream()}) {
+    steelyard_context *context = makeStreamContext(stream);
+    void *buffers[4];
+    for (void *&buffer : buffers) {
+      buffer = steelyard_context_allocate(context, kBytes, nullptr);
+    }
+    int entries = 0;
+    // out = in + 41 + 1, by way of all that can be captured.
+    auto body = [&](steelyard_context *inner, void *arena,
+                    void *const *results) {
+      ++entries;
+      void *in = results[0], *out = results[1];
+      EXPECT(steelyard_gpu_fill(inner, out, kBytes) == 0);
+      EXPECT(steelyard_gpu_copy(inner, arena, in, kBytes) == 0);
+      for (int i = 0; i < 41; ++i) {
+        EXPECT(addOne(inner, arena, arena) == 0);
+      }
+      return addOne(inner, arena, out);
+    };
+    for (int32_t call = 0; call < 12; ++call) {
+      void **results = buffers + call % 2 * 2; // state that alternates
+      std::vector<int32_t> values(kCount, call);
+      EXPECT(steelyard_context_upload(context, results[0], values.data(),
+                                      kBytes, nullptr) == 0);
+      EXPECT(run(executable, context, results, body).empty());
+      EXPECT(firstOf(context, results[1]) == call + 42);
+    }
+    EXPECT(entries == 4);
+    // Memory that is given back, and had again, most likely where it lay.
+    for (int32_t call = 0; call < 4; ++call) {
+      void *before = buffers[0];
+      steelyard_context_free(context, buffers[0], nullptr);
+      buffers[0] = steelyard_context_allocate(context, kBytes, nullptr);
+      std::vector<int32_t> values(kCount, call);
+      EXPECT(steelyard_context_upload(context, buffers[0], values.data(),
+                                      kBytes, nullptr) == 0);
+      int known = entries;
+      EXPECT(run(executable, context, buffers, body).empty());
+      EXPECT(entries == known || buffers[0] != before);
+      EXPECT(firstOf(context, buffers[1]) == call + 42);
+    }
+    for (void *buffer : buffers) {
+      steelyard_context_free(context, buffer, nullptr);
+    }
+    steelyard_context_destroy(context);
+  }
+  steelyard_executable_destroy(executable);
+}
+
+/// Captures while another thread allocates, copies, uses the default stream,
+/// and has executables come and go.
+void testReplayAmongThreads() {
+  std::atomic<bool> isDone{false};
+  std::atomic<int> others{0};
+  auto body = [](steelyard_context *inner, void *arena, void *const *results) {
+    EXPECT(steelyard_gpu_copy(inner, arena, results[0], kBytes) == 0);
+    for (int i = 0; i < 200; ++i) {
+      EXPECT(addOne(inner, arena, arena) == 0);
+    }
+    return steelyard_gpu_copy(inner, results[0], arena, kBytes);
+  };
+  std::thread other([&] {
+    while (!isDone || others < 3) {
+      steelyard_executable *executable = makeExecutable(kCode, 1);
+      steelyard_context *context = makeStreamContext(defaultStream());
+      void *y = steelyard_context_allocate(context, kBytes, nullptr);
+      EXPECT(run(executable, context, &y,
+                 [](steelyard_context *inner, void *, void *const *results) {
+                   EXPECT(steelyard_gpu_fill(inner, results[0], kBytes) == 0);
+                   return addOne(inner, results[0], results[0]);
+                 })
+                 .empty());
+      EXPECT(firstOf(context, y) == 1);
+      EXPECT(steelyard_context_free(context, y, nullptr) == 0);
+      steelyard_executable_destroy(executable);
+      steelyard_context_destroy(context);
+      ++others;
+    }
+  });
+  int replayed = 0;
+  constexpr int kRounds = 20, kCalls = 8;
+  steelyard_context *context = makeContext(1);
+  for (int round = 0; round < kRounds; ++round) {
+    steelyard_executable *executable = makeExecutable(kCode, 1);
+    void *y = steelyard_context_allocate(context, kBytes, nullptr);
+    std::vector<int32_t> zeros(kCount);
+    EXPECT(steelyard_context_upload(context, y, zeros.data(), kBytes,
+                                    nullptr) == 0);
+    int entries = 0;
+    for (int call = 0; call < kCalls; ++call) {
+      EXPECT(
+          run(executable, context, &y,
+              [&](steelyard_context *inner, void *arena, void *const *results) {
+                ++entries;
+                return body(inner, arena, results);
+              })
+              .empty());
+    }
+    replayed += kCalls - entries;
+    EXPECT(firstOf(context, y) == kCalls * 200);
+    steelyard_context_free(context, y, nullptr);
+    steelyard_executable_destroy(executable);
+  }
+  isDone = true;
+  other.join();
+  steelyard_context_destroy(context);
+  // Some were not, while the other thread waited for the device.
+  EXPECT(replayed > kRounds * kCalls / 4);
+}
+
+/// Contractions against host loops; false where there is no cuBLASLt.
+bool checkGemms(steelyard_context *context, const GemmProgram &program) {
+  GemmRun first(context, GemmCase());
+  std::string message;
+  if (first.run(program, &message) == STEELYARD_NOT_FOUND) {
+    std::printf("contractions are not tested: %s\n", message.c_str());
+    return false;
+  }
+  std::string chip = steelyard_device_chip(0, nullptr);
+  bool hasF8 = std::strtol(chip.c_str() + 3, nullptr, 10) >= 89;
+  geluTolerance = 2e-5;
+  for (const GemmCase &test : gemmCases(hasF8)) {
+    expectRight(context, program, test);
+  }
+  GemmCase large;
+  large.m = 384;
+  large.n = 512;
+  large.k = 1024;
+  large.a = large.b = hasF8 ? STEELYARD_F8E4M3FN : STEELYARD_BF16;
+  expectRight(context, program, large);
+  if (hasF8) {
+    GemmCase refused = large;
+    refused.k = 24;
+    GemmRun run(context, refused);
+    EXPECT(run.run(program, &message) == STEELYARD_UNIMPLEMENTED);
+    EXPECT_CONTAINS(message, "; FP8 needs k to be a multiple of 16");
+  }
+  return true;
+}
+
+/// Replayed with other values in the same buffers.
+void testGemmReplay(const GemmProgram &program, bool hasF8) {
+  steelyard_context *context = makeStreamContext(defaultStream());
+  {
+    GemmCase first, second;
+    first.bias = true;
+    second.m = second.n = second.k = 64;
+    second.a = second.b = hasF8 ? STEELYARD_F8E4M3FN : STEELYARD_BF16;
+    second.scales = hasF8;
+    GemmRun a(context, first), b(context, second), c(context, second);
+    int entries = 0;
+    for (int call = 0; call < 5; ++call) {
+      for (GemmRun *each : {&a, &b, &c}) {
+        each->a.set(each->aIndex(0, 3, 4), call);
+        each->a.upload();
+      }
+      EXPECT(program.run(context, [&](steelyard_context *inner) {
+        ++entries;
+        int32_t code = 0;
+        for (GemmRun *each : {&a, &b, &c}) {
+          code = code ? code : steelyard_gpu_gemm(inner, &each->desc);
+        }
+        return code;
+      }) == STEELYARD_OK);
+      for (GemmRun *each : {&a, &b, &c}) {
+        each->c.download();
+        EXPECT(each->countWrong() == 0);
+      }
+    }
+    EXPECT(entries == 2);
+  }
+  steelyard_context_destroy(context);
+}
+
+/// One of them is captured and run again.
+void testGemm() {
+  GemmProgram program;
+  steelyard_context *own = makeContext(1);
+  bool isThere = checkGemms(own, program);
+  steelyard_context_destroy(own);
+  if (!isThere) {
+    return;
+  }
+  // `program` has met single contractions, which gain nothing by it.
+  std::string chip = steelyard_device_chip(0, nullptr);
+  testGemmReplay(GemmProgram(),
+                 std::strtol(chip.c_str() + 3, nullptr, 10) >= 89);
+  CallersStream callers;
+  steelyard_context *context = makeStreamContext(callers.stream);
+  {
+    GemmCase test;
+    test.accumulate = true;
+    GemmRun run(context, test);
+    auto gemm = [&](steelyard_context *inner) {
+      return steelyard_gpu_gemm(inner, &run.desc);
+    };
+    EXPECT(program.run(context, gemm) == STEELYARD_OK);
+    EXPECT(steelyard_context_synchronize(context, nullptr) == 0);
+    double start = run.c.get(run.cIndex(0, 1, 1));
+    double product = run.wanted(0, 1, 1) - start;
+    void *graph = nullptr, *ready = nullptr;
+    cuda("cuStreamBeginCapture_v2", callers.stream, 0);
+    EXPECT(program.run(context, gemm) == STEELYARD_OK);
+    cuda("cuStreamEndCapture", callers.stream, &graph);
+    cuda("cuGraphInstantiateWithFlags", &ready, graph, 0ull);
+    for (int i = 0; i < 3; ++i) {
+      cuda("cuGraphLaunch", ready, callers.stream);
+    }
+    run.c.download();
+    EXPECT(run.c.get(run.cIndex(0, 1, 1)) == start + 4 * product);
+    cuda("cuGraphExecDestroy", ready);
+    cuda("cuGraphDestroy", graph);
+  }
+  steelyard_context_destroy(context);
 }
 
 /// Each context has its own device, whatever is current.
@@ -368,15 +601,14 @@ double timeOf(const std::function<void()> &call) {
 }
 
 void printTimes() {
+  setenv("STEELYARD_CUDA_GRAPHS", "0", 1);
   std::printf("%s, %s; least of 300, microseconds a call\n",
               steelyard_device_name(0, nullptr),
               steelyard_device_chip(0, nullptr));
   CallersStream callers;
-  steelyard_context_options options{STEELYARD_ABI_VERSION, 1, nullptr, 0, 0,
-                                    callers.stream};
   for (bool waits : {true, false}) {
     steelyard_context *context =
-        waits ? makeContext(1) : steelyard_context_create(&options, nullptr);
+        makeStreamContext(waits ? nullptr : callers.stream);
     for (int64_t count : {1, 100, 400}) {
       steelyard_executable *executable = makeExecutable(kCode, count);
       std::vector<void *> results(static_cast<size_t>(count));
@@ -407,6 +639,142 @@ void printTimes() {
   }
 }
 
+/// Calls of many small kernels: their code, the call that captures it, and
+/// graphs.
+void printReplayTimes() {
+  for (int launches : {3, 30, 300, 3000}) {
+    double time[2] = {}, capture = 0;
+    for (bool replays : {false, true}) {
+      setenv("STEELYARD_CUDA_GRAPHS", replays ? "1" : "0", 1);
+      steelyard_context *context = makeContext(1);
+      steelyard_executable *executable = makeExecutable(kCode, 1);
+      void *y = steelyard_context_allocate(context, kBytes, nullptr);
+      auto call = [&] {
+        std::string told = run(
+            executable, context, &y,
+            [&](steelyard_context *inner, void *arena, void *const *results) {
+              for (int i = 0; i < launches; ++i) {
+                addOne(inner, arena, results[0]);
+              }
+              return 0;
+            });
+        EXPECT(told.empty());
+      };
+      call();
+      auto start = std::chrono::steady_clock::now();
+      call();
+      std::chrono::duration<double, std::micro> spent =
+          std::chrono::steady_clock::now() - start;
+      capture = spent.count();
+      time[replays] = timeOf(call);
+      steelyard_context_free(context, y, nullptr);
+      steelyard_executable_destroy(executable);
+      steelyard_context_destroy(context);
+    }
+    std::printf("%4d launches and the wait for them: %8.1f, as a graph %8.1f; "
+                "capture %8.1f\n",
+                launches, time[0], time[1], capture);
+  }
+  setenv("STEELYARD_CUDA_GRAPHS", "0", 1); // for times of single kernels
+}
+
+/// n x n x n, 20 in a call, the best of 5.
+void printGemmTimes(steelyard_context *context, const GemmProgram &program,
+                    steelyard_type type, int32_t compute, int64_t n) {
+  std::mt19937 bits(static_cast<uint32_t>(n));
+  auto size = static_cast<size_t>(steelyard_type_bytes(type));
+  std::vector<unsigned char> host(static_cast<size_t>(n * n) * size);
+  for (size_t i = 0; i < host.size(); ++i) {
+    // Below 2, by the exponent's first bit.
+    host[i] = static_cast<unsigned char>(bits() &
+                                         (i % size == size - 1 ? 0xbf : 0xff));
+  }
+  void *operands[3];
+  for (void *&operand : operands) {
+    operand = steelyard_context_allocate(context, host.size() * 4, nullptr);
+    steelyard_context_upload(context, operand, host.data(), host.size(),
+                             nullptr);
+  }
+  steelyard_type into = size == 1 ? STEELYARD_BF16 : type;
+  steelyard_gpu_gemm_desc desc{1,
+                               n,
+                               n,
+                               n,
+                               operands[0],
+                               type,
+                               0,
+                               n,
+                               1,
+                               operands[1],
+                               type,
+                               0,
+                               1,
+                               n,
+                               operands[2],
+                               into,
+                               0,
+                               n,
+                               1,
+                               nullptr,
+                               nullptr,
+                               nullptr,
+                               STEELYARD_INVALID_TYPE,
+                               0,
+                               0,
+                               compute,
+                               0};
+  constexpr int kProducts = 20;
+  double best = 1e9, launch = 1e9;
+  for (int i = 0; i < 5; ++i) {
+    auto start = std::chrono::steady_clock::now();
+    auto seconds = [&] {
+      std::chrono::duration<double> spent =
+          std::chrono::steady_clock::now() - start;
+      return spent.count() / kProducts;
+    };
+    std::string message;
+    if (program.run(
+            context,
+            [&](steelyard_context *inner) {
+              int32_t code = 0;
+              for (int j = 0; j < kProducts && !code; ++j) {
+                code = steelyard_gpu_gemm(inner, &desc);
+              }
+              launch = std::min(launch, seconds());
+              return code;
+            },
+            &message)) {
+      std::printf("%s\n", message.c_str());
+      break;
+    }
+    best = std::min(best, seconds());
+  }
+  auto cube = static_cast<double>(n) * static_cast<double>(n * n);
+  std::printf("%5lld^3 %-8s%s: %7.1f TFLOP/s; a launch takes %5.2f us\n",
+              static_cast<long long>(n), steelyard_type_name(type),
+              compute ? ", may be faster" : "", 2e-12 * cube / best,
+              launch * 1e6);
+  for (void *operand : operands) {
+    steelyard_context_free(context, operand, nullptr);
+  }
+}
+
+void printGemmTimes() {
+  GemmProgram program;
+  steelyard_context *context = makeContext(1);
+  for (int64_t n : {256, 2048, 4096, 8192}) {
+    for (steelyard_type type :
+         {STEELYARD_F32, STEELYARD_BF16, STEELYARD_F8E4M3FN}) {
+      for (int32_t compute : {0, 3}) {
+        if (!compute || type != STEELYARD_BF16) {
+          printGemmTimes(context, program, type, compute, n);
+        }
+      }
+    }
+  }
+  steelyard_context_destroy(context);
+}
+
 } // namespace
 
 int main(int count, char **arguments) {
@@ -417,11 +785,16 @@ int main(int count, char **arguments) {
   }
   if (count > 1 && std::strcmp(arguments[1], "time") == 0) {
     printTimes();
+    printReplayTimes();
+    printGemmTimes();
     return 0;
   }
   testCalls();
   testMistakes();
   testCapture();
+  testReplay();
+  testReplayAmongThreads();
+  testGemm();
   testTwoDevices();
   testFault();
   return failures != 0;

@@ -13,6 +13,7 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 using namespace fakecuda;
@@ -29,10 +30,18 @@ enum : int {
   kInvalidImage = 200,
   kInvalidContext = 201,
   kInvalidHandle = 400,
+  kIllegalState = 401,
   kNotFound = 500,
+  kCaptureUnsupported = 900,
+  kCaptureInvalidated = 901,
+  kCaptureImplicit = 906,
+  kCaptureWrongThread = 908,
 };
 
+enum : int { kCaptureGlobal = 0, kCaptureRelaxed = 2 };
+
 struct Context;
+struct Module;
 
 struct Allocation {
   std::unique_ptr<char[]> memory;
@@ -40,9 +49,37 @@ struct Allocation {
   Context *context;
 };
 
+using Work = std::function<int()>;
+
+struct Node {
+  Work work;
+  std::vector<Module *> modules; // whose kernels it launches
+};
+struct Graph {
+  std::vector<Node> nodes;
+};
+struct GraphExec {
+  Context *context;
+  std::shared_ptr<const Graph> graph;
+};
+
+struct Capture {
+  int mode;
+  std::thread::id thread;
+  bool isInvalid = false;
+  Graph graph;
+
+  int invalidate(int why) {
+    isInvalid = true;
+    return why;
+  }
+};
+
 struct Stream {
   Context *context;
-  std::deque<std::function<int()>> work;
+  bool isBlocking; // waits for the default stream
+  std::deque<Work> work;
+  std::unique_ptr<Capture> capture = nullptr;
 };
 
 struct Context {
@@ -50,9 +87,12 @@ struct Context {
   int keepers = 0;
   int sticky = kSuccess;
   size_t used = 0;
+  Stream defaultStream = {this, false, {}};
+
+  Context() = default;
+  Context(const Context &) = delete;
 };
 
-struct Module;
 struct Kernel {
   const KernelSymbol *symbol;
   Module *module;
@@ -73,6 +113,8 @@ struct State {
   std::map<uintptr_t, Allocation> allocations;
   std::set<Stream *> streams;
   std::set<Module *> modules;
+  std::set<Graph *> graphs;
+  std::set<GraphExec *> graphExecs;
   int64_t current = 0; // pushed, on all threads
 };
 
@@ -82,6 +124,7 @@ State &state() {
 }
 
 thread_local std::vector<Context *> stack;
+thread_local int captureMode = kCaptureGlobal;
 
 Context *currentContext() { return stack.empty() ? nullptr : stack.back(); }
 
@@ -137,8 +180,11 @@ Allocation *find(uintptr_t address, size_t bytes) {
 }
 
 int run(Stream &stream) {
+  if (stream.isBlocking) {
+    run(stream.context->defaultStream);
+  }
   while (!stream.work.empty()) {
-    std::function<int()> work = std::move(stream.work.front());
+    Work work = std::move(stream.work.front());
     stream.work.pop_front();
     int result = stream.context->sticky ? kSuccess : work();
     if (result != kSuccess) {
@@ -148,11 +194,46 @@ int run(Stream &stream) {
   return stream.context->sticky;
 }
 
+/// What is not put on a stream: a thread that captures may not do it, nor any
+/// while one captures in global mode, unless its mode is relaxed.
+int checkSafe() {
+  int result = kSuccess;
+  for (Stream *stream : state().streams) {
+    Capture *capture = stream->capture.get();
+    if (capture && captureMode != kCaptureRelaxed &&
+        ((capture->mode == kCaptureGlobal && captureMode == kCaptureGlobal) ||
+         (capture->mode != kCaptureRelaxed &&
+          capture->thread == std::this_thread::get_id()))) {
+      result = capture->invalidate(kCaptureUnsupported);
+    }
+  }
+  return result;
+}
+
+/// What takes in all streams, or all blocking ones, of the current context.
+int checkAll(bool blockingOnly, bool invalidates, int why) {
+  int result = kSuccess;
+  for (Stream *stream : state().streams) {
+    if (stream->capture && stream->context == currentContext() &&
+        (stream->isBlocking || !blockingOnly)) {
+      stream->capture->isInvalid |= invalidates;
+      result = why;
+    }
+  }
+  return result;
+}
+
 /// The stream, of the current context.
 int check(void *handle, Stream *&stream) {
   stream = static_cast<Stream *>(handle);
   if (!currentContext()) {
     return kInvalidContext;
+  }
+  if (!handle || handle == pointer(1)) { // CU_STREAM_LEGACY
+    stream = &currentContext()->defaultStream;
+    int implicit =
+        checkAll(/*blockingOnly=*/true, /*invalidates=*/true, kCaptureImplicit);
+    return implicit ? implicit : currentContext()->sticky;
   }
   if (!state().streams.count(stream) || stream->context != currentContext()) {
     return kInvalidHandle;
@@ -160,13 +241,31 @@ int check(void *handle, Stream *&stream) {
   return currentContext()->sticky;
 }
 
-int push(void *handle, const std::function<int()> &work) {
+int push(void *handle, Node node) {
   Stream *stream = nullptr;
   int result = check(handle, stream);
-  if (result == kSuccess) {
-    stream->work.push_back(work);
+  if (result != kSuccess) {
+    return result;
   }
-  return result;
+  Capture *capture = stream->capture.get();
+  if (capture && capture->isInvalid) {
+    return kCaptureInvalidated;
+  }
+  if (capture) {
+    capture->graph.nodes.push_back(std::move(node));
+  } else {
+    stream->work.push_back(std::move(node.work));
+  }
+  return kSuccess;
+}
+
+/// Copies from or to memory that only the host has can't be captured.
+int checkHostCopy(void *handle) {
+  Stream *stream = nullptr;
+  int result = check(handle, stream);
+  return result == kSuccess && stream->capture
+             ? stream->capture->invalidate(kCaptureUnsupported)
+             : result;
 }
 
 } // namespace
@@ -189,6 +288,10 @@ int push(void *handle, const std::function<int()> &work) {
   if (currentContext()->sticky) {                                              \
     return currentContext()->sticky;                                           \
   }
+#define CHECK_SAFE                                                             \
+  if (int unsafe = checkSafe()) {                                              \
+    return unsafe;                                                             \
+  }
 
 extern "C" {
 
@@ -205,7 +308,8 @@ int64_t fakeCUDALeaks() {
   std::lock_guard<std::recursive_mutex> lock(state().mutex);
   auto leaks =
       static_cast<int64_t>(state().allocations.size() + state().streams.size() +
-                           state().modules.size());
+                           state().modules.size() + state().graphs.size() +
+                           state().graphExecs.size());
   for (const auto &[device, context] : state().contexts) {
     leaks += context.keepers;
   }
@@ -215,6 +319,23 @@ int64_t fakeCUDALeaks() {
 int fakeCUDAHolds(const void *address, size_t bytes) {
   std::lock_guard<std::recursive_mutex> lock(state().mutex);
   return find(reinterpret_cast<uintptr_t>(address), bytes) ? 1 : 0;
+}
+
+int fakeCUDAPush(void *stream, const std::function<int()> *work) {
+  std::lock_guard<std::recursive_mutex> lock(state().mutex);
+  return push(stream, {*work, {}});
+}
+
+int fakeCUDACurrent(int *ordinal, int *capability) {
+  std::lock_guard<std::recursive_mutex> lock(state().mutex);
+  if (!currentContext()) {
+    return 0;
+  }
+  *ordinal = currentContext()->device;
+  std::string version = capabilities()[static_cast<size_t>(*ordinal)];
+  *capability = number(version.c_str()) * 10 +
+                number(version.c_str() + version.find('.') + 1);
+  return 1;
 }
 
 int cuDriverGetVersion(int *version) {
@@ -244,9 +365,14 @@ int cuGetErrorName(int result, const char **name) {
       {200, "CUDA_ERROR_INVALID_IMAGE"},
       {201, "CUDA_ERROR_INVALID_CONTEXT"},
       {400, "CUDA_ERROR_INVALID_HANDLE"},
+      {401, "CUDA_ERROR_ILLEGAL_STATE"},
       {500, "CUDA_ERROR_NOT_FOUND"},
       {700, "CUDA_ERROR_ILLEGAL_ADDRESS"},
       {701, "CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES"},
+      {900, "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED"},
+      {901, "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED"},
+      {906, "CUDA_ERROR_STREAM_CAPTURE_IMPLICIT"},
+      {908, "CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD"},
   };
   auto found = names.find(result);
   *name = found == names.end() ? nullptr : found->second;
@@ -341,6 +467,11 @@ int cuCtxPopCurrent_v2(void **context) {
 
 int cuCtxSynchronize() {
   BEGIN_CURRENT("cuCtxSynchronize")
+  if (int unsupported = checkAll(/*blockingOnly=*/false, /*invalidates=*/true,
+                                 kCaptureUnsupported)) {
+    return unsupported;
+  }
+  run(currentContext()->defaultStream);
   for (Stream *stream : state().streams) {
     if (stream->context == currentContext()) {
       run(*stream);
@@ -349,9 +480,10 @@ int cuCtxSynchronize() {
   return currentContext()->sticky;
 }
 
-int cuStreamCreate(void **stream, unsigned) {
+int cuStreamCreate(void **stream, unsigned flags) {
   BEGIN_CURRENT("cuStreamCreate")
-  auto *created = new Stream{currentContext(), {}};
+  CHECK_SAFE
+  auto *created = new Stream{currentContext(), flags == 0, {}};
   state().streams.insert(created);
   *stream = created;
   return kSuccess;
@@ -361,6 +493,9 @@ int cuStreamSynchronize(void *handle) {
   BEGIN_INITIALIZED("cuStreamSynchronize")
   Stream *stream = nullptr;
   int result = check(handle, stream);
+  if (result == kSuccess && stream->capture) {
+    return stream->capture->invalidate(kCaptureUnsupported);
+  }
   return result == kSuccess ? run(*stream) : result;
 }
 
@@ -375,6 +510,128 @@ int cuStreamDestroy_v2(void *handle) {
   return kSuccess;
 }
 
+int cuStreamBeginCapture_v2(void *handle, int mode) {
+  BEGIN_CURRENT("cuStreamBeginCapture_v2")
+  Stream *stream = nullptr;
+  int result = check(handle, stream);
+  if (result != kSuccess) {
+    return result;
+  }
+  if (stream == &currentContext()->defaultStream) {
+    return kCaptureUnsupported;
+  }
+  if (stream->capture) {
+    return kIllegalState;
+  }
+  stream->capture = std::make_unique<Capture>();
+  stream->capture->mode = mode;
+  stream->capture->thread = std::this_thread::get_id();
+  return kSuccess;
+}
+
+int cuStreamEndCapture(void *handle, void **graph) {
+  BEGIN_CURRENT("cuStreamEndCapture")
+  Stream *stream = nullptr;
+  *graph = nullptr;
+  int result = check(handle, stream);
+  if (result != kSuccess) {
+    return result;
+  }
+  if (!stream->capture) {
+    return kIllegalState;
+  }
+  if (stream->capture->mode != kCaptureRelaxed &&
+      stream->capture->thread != std::this_thread::get_id()) {
+    return stream->capture->invalidate(kCaptureWrongThread);
+  }
+  std::unique_ptr<Capture> capture = std::move(stream->capture);
+  if (capture->isInvalid) {
+    return kCaptureInvalidated;
+  }
+  auto *captured = new Graph(std::move(capture->graph));
+  state().graphs.insert(captured);
+  *graph = captured;
+  return kSuccess;
+}
+
+int cuStreamIsCapturing(void *handle, int *status) {
+  BEGIN_CURRENT("cuStreamIsCapturing")
+  if (!handle || handle == pointer(1)) {
+    *status = 0;
+    return checkAll(/*blockingOnly=*/true, /*invalidates=*/false,
+                    kCaptureImplicit);
+  }
+  Stream *stream = nullptr;
+  int result = check(handle, stream);
+  if (result == kSuccess) {
+    *status = !stream->capture ? 0 : stream->capture->isInvalid ? 2 : 1;
+  }
+  return result;
+}
+
+int cuThreadExchangeStreamCaptureMode(int *mode) {
+  BEGIN_INITIALIZED("cuThreadExchangeStreamCaptureMode")
+  std::swap(captureMode, *mode);
+  return kSuccess;
+}
+
+int cuGraphInstantiateWithFlags(void **exec, void *handle,
+                                unsigned long long flags) {
+  BEGIN_CURRENT("cuGraphInstantiateWithFlags")
+  CHECK_SAFE
+  auto *graph = static_cast<Graph *>(handle);
+  if (!state().graphs.count(graph) || flags) {
+    return kInvalidValue;
+  }
+  auto *made =
+      new GraphExec{currentContext(), std::make_shared<const Graph>(*graph)};
+  state().graphExecs.insert(made);
+  *exec = made;
+  return kSuccess;
+}
+
+int cuGraphLaunch(void *handle, void *stream) {
+  BEGIN_CURRENT("cuGraphLaunch")
+  auto *exec = static_cast<GraphExec *>(handle);
+  if (!state().graphExecs.count(exec) || exec->context != currentContext()) {
+    return kInvalidValue;
+  }
+  std::vector<Module *> modules;
+  for (const Node &node : exec->graph->nodes) {
+    modules.insert(modules.end(), node.modules.begin(), node.modules.end());
+  }
+  auto run = [graph = exec->graph] {
+    int result = kSuccess;
+    for (const Node &node : graph->nodes) {
+      Work work = node.work; // which may change its arguments
+      result = result ? result : work();
+    }
+    return result;
+  };
+  return push(stream, {run, modules});
+}
+
+int cuGraphExecDestroy(void *handle) {
+  BEGIN_INITIALIZED("cuGraphExecDestroy")
+  CHECK_SAFE
+  auto *exec = static_cast<GraphExec *>(handle);
+  if (!state().graphExecs.erase(exec)) {
+    return kInvalidValue;
+  }
+  delete exec;
+  return kSuccess;
+}
+
+int cuGraphDestroy(void *handle) {
+  BEGIN_INITIALIZED("cuGraphDestroy")
+  auto *graph = static_cast<Graph *>(handle);
+  if (!state().graphs.erase(graph)) {
+    return kInvalidValue;
+  }
+  delete graph;
+  return kSuccess;
+}
+
 int cuMemGetInfo_v2(size_t *free, size_t *total) {
   BEGIN_CURRENT("cuMemGetInfo_v2")
   *total = deviceMemory();
@@ -384,6 +641,7 @@ int cuMemGetInfo_v2(size_t *free, size_t *total) {
 
 int cuMemAlloc_v2(uint64_t *address, size_t bytes) {
   BEGIN_CURRENT("cuMemAlloc_v2")
+  CHECK_SAFE
   Context *context = currentContext();
   if (bytes == 0) {
     return kInvalidValue;
@@ -404,6 +662,7 @@ int cuMemAlloc_v2(uint64_t *address, size_t bytes) {
 /// Streams need not be done with it, which the real one's users can't rely on.
 int cuMemFree_v2(uint64_t address) {
   BEGIN_INITIALIZED("cuMemFree_v2")
+  CHECK_SAFE
   auto found = state().allocations.find(address);
   if (found == state().allocations.end()) {
     return kInvalidValue;
@@ -419,10 +678,14 @@ int cuMemcpyHtoDAsync_v2(uint64_t to, const void *from, size_t bytes,
   if (!find(to, bytes)) {
     return kInvalidValue;
   }
-  return push(stream, [=] {
+  if (int result = checkHostCopy(stream)) {
+    return result;
+  }
+  auto copy = [=] {
     std::memcpy(pointer(to), from, bytes);
     return kSuccess;
-  });
+  };
+  return push(stream, {copy, {}});
 }
 
 int cuMemcpyDtoHAsync_v2(void *to, uint64_t from, size_t bytes, void *stream) {
@@ -430,10 +693,14 @@ int cuMemcpyDtoHAsync_v2(void *to, uint64_t from, size_t bytes, void *stream) {
   if (!find(from, bytes)) {
     return kInvalidValue;
   }
-  return push(stream, [=] {
+  if (int result = checkHostCopy(stream)) {
+    return result;
+  }
+  auto copy = [=] {
     std::memcpy(to, pointer(from), bytes);
     return kSuccess;
-  });
+  };
+  return push(stream, {copy, {}});
 }
 
 int cuMemcpyDtoDAsync_v2(uint64_t to, uint64_t from, size_t bytes,
@@ -442,13 +709,14 @@ int cuMemcpyDtoDAsync_v2(uint64_t to, uint64_t from, size_t bytes,
   if (!find(to, bytes) || !find(from, bytes)) {
     return kInvalidValue;
   }
-  return push(stream, [=] {
+  auto copy = [=] {
     if (!find(to, bytes) || !find(from, bytes)) {
       return 700;
     }
     std::memcpy(pointer(to), pointer(from), bytes);
     return 0;
-  });
+  };
+  return push(stream, {copy, {}});
 }
 
 int cuMemsetD8Async(uint64_t to, unsigned char value, size_t bytes,
@@ -457,13 +725,14 @@ int cuMemsetD8Async(uint64_t to, unsigned char value, size_t bytes,
   if (!find(to, bytes)) {
     return kInvalidValue;
   }
-  return push(stream, [=] {
+  auto fill = [=] {
     if (!find(to, bytes)) {
       return 700;
     }
     std::memset(pointer(to), value, bytes);
     return 0;
-  });
+  };
+  return push(stream, {fill, {}});
 }
 
 int cuPointerGetAttributes(unsigned count, int *attributes, void **values,
@@ -492,6 +761,7 @@ int cuPointerGetAttributes(unsigned count, int *attributes, void **values,
 int cuModuleLoadDataEx(void **module, const void *data, unsigned count,
                        int *options, void **values) {
   BEGIN_CURRENT("cuModuleLoadDataEx")
+  CHECK_SAFE
   const auto *image = static_cast<const Image *>(data);
   if (image->magic != kMagic) {
     for (unsigned i = 0; i < count; ++i) {
@@ -509,6 +779,16 @@ int cuModuleLoadDataEx(void **module, const void *data, unsigned count,
 
 int cuModuleUnload(void *module) {
   BEGIN_INITIALIZED("cuModuleUnload")
+  CHECK_SAFE
+  for (const GraphExec *exec : state().graphExecs) {
+    for (const Node &node : exec->graph->nodes) {
+      for (const Module *used : node.modules) {
+        if (used == module) {
+          return kIllegalState;
+        }
+      }
+    }
+  }
   if (!state().modules.erase(static_cast<Module *>(module))) {
     return kInvalidHandle;
   }
@@ -567,7 +847,7 @@ int cuLaunchKernel(void *handle, unsigned gridX, unsigned gridY, unsigned gridZ,
   // The module may be gone by then: so is its code.
   auto *module = kernel->module;
   KernelBody body = symbol.body;
-  return push(stream, [=]() mutable {
+  auto run = [=]() mutable {
     if (!state().modules.count(module)) {
       return 700;
     }
@@ -577,7 +857,8 @@ int cuLaunchKernel(void *handle, unsigned gridX, unsigned gridY, unsigned gridZ,
       arguments.push_back(value.data());
     }
     return body(launch, arguments.data());
-  });
+  };
+  return push(stream, {run, {module}});
 }
 
 } // extern "C"

@@ -5,9 +5,13 @@
 // libfake_cuda.so has the entry points of libcuda.so.1 that the runtime uses.
 // Devices' memory is the host's, kernels are host functions in a fake image.
 // It is stricter than a real one where that shows mistakes: what goes on a
-// stream runs when the stream is waited for and not before; memory on a device
+// stream runs when the stream is waited for and not before (what is on the
+// default stream, also when a blocking one is); memory on a device
 // is found by its address, whole ranges are checked; a kernel that fails spoils
-// all calls that come after.
+// all calls that come after; a module that a graph launches can't be unloaded,
+// and what CUDA may call unsafe during a capture is. A captured stream's work
+// is recorded, with the arguments' values, and done whenever its graph is
+// launched.
 //
 // Environment, read at each call:
 //   FAKE_CUDA_DEVICES  capabilities, one a device: "9.0,8.0"; default 9.0
@@ -21,6 +25,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 
 namespace fakecuda {
 
@@ -51,10 +56,17 @@ struct Image {
 
 /// How often `function` was called; all of them for null. Of the fake.
 extern "C" using FakeCUDACount = int64_t(const char *function);
-/// What there is that was not given back: memory, streams, modules, contexts
-/// that are kept or current.
+/// What there is that was not given back: memory, streams, modules, graphs,
+/// contexts that are kept or current.
 extern "C" using FakeCUDALeaks = int64_t();
 /// 1 where all of [address, address + bytes) is memory of a device.
 extern "C" using FakeCUDAHolds = int(const void *address, size_t bytes);
+/// Puts `work`, which gives a CUresult, on a stream of the current context, as
+/// a library's kernels are.
+extern "C" using FakeCUDAPush =
+    int(void *stream, const std::function<int()> *work);
+/// The ordinal of the current context's device and its capability, 90 for 9.0;
+/// 0 where there is none.
+extern "C" using FakeCUDACurrent = int(int *ordinal, int *capability);
 
 #endif // STEELYARD_TEST_UNIT_RUNTIME_FAKECUDA_H

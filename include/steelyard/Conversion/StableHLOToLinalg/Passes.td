@@ -13,10 +13,10 @@ def ConvertStableHLOToLinalg : Pass<"convert-stablehlo-to-linalg", "::mlir::Modu
     Elementwise operations become `linalg.generic` with scalar bodies; floats
     narrower than 32 bits are computed in float32 and rounded once to their type.
     Reductions accumulate in float32 at least; prefix sums and what else cannot be a `linalg` operation are `scf.for`
-    nests on tensors. Contractions become `cpu.gemm`.
+    nests on tensors. Contractions become `host.gemm`.
     Unsigned integers become signless. `scaled.rescale` becomes three multiplications in the loop by
     `scaled.rescale_factors` made before it. `while`, `case` and `if` become `scf.while` and `scf.if`; a loop also ends
-    when its call is cancelled (`cpu.poll`). Scatters and sorts (by merging) become `scf.for` on tensors.
+    when its call is cancelled (`host.poll`). Scatters and sorts (by merging) become `scf.for` on tensors.
 
     ```mlir
     %2 = stablehlo.add %0, %1 : tensor<4xf32>
@@ -24,12 +24,21 @@ def ConvertStableHLOToLinalg : Pass<"convert-stablehlo-to-linalg", "::mlir::Modu
     %2 = linalg.generic {...} ins(%0, %1) outs(%empty) { arith.addf ... }
     ```
 
+    Elementary functions that the math dialect lacks, or that are not within 3 ulp on the CPU, are expanded. With
+    `keep-functions` those that it has are left to the target: tanh, log, log1p, expm1, sin, cos and tan.
+    Loops on tensors whose iterations are independent are marked `steelyard.parallel`.
+
     Numerics: as the StableHLO specification, the order of sums aside; integer division by zero gives all ones.
   }];
+  let options = [Option<"keepFunctions", "keep-functions", "bool", "false",
+                        "Elementary functions stay operations of the math dialect">,
+                 Option<"workByDestination", "work-by-destination", "int64_t", "-1",
+                        "Scatters of at most so many elements of the result times index vectors become linalg.generic over the "
+                        "elements, which ask all index vectors: more work, all of it independent">];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect",
                            "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
                            "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect", "::mlir::scaled::ScaledDialect",
-                           "::steelyard::cpu::CPUDialect"];
+                           "::steelyard::host::HostDialect"];
 }
 
 #endif // STEELYARD_CONVERSION_STABLEHLOTOLINALG_PASSES

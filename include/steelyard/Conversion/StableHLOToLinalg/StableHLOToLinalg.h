@@ -4,6 +4,7 @@
 #ifndef STEELYARD_CONVERSION_STABLEHLOTOLINALG_STABLEHLOTOLINALG_H
 #define STEELYARD_CONVERSION_STABLEHLOTOLINALG_STABLEHLOTOLINALG_H
 
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/Pass.h"
 
@@ -13,6 +14,13 @@ namespace steelyard {
 #include "steelyard/Conversion/StableHLOToLinalg/Passes.h.inc"
 #define GEN_PASS_REGISTRATION
 #include "steelyard/Conversion/StableHLOToLinalg/Passes.h.inc"
+
+/// Of an scf.for: no iteration reads what another one writes.
+inline constexpr llvm::StringLiteral kParallelAttrName("steelyard.parallel");
+
+inline void markParallel(mlir::scf::ForOp loop) {
+  loop->setAttr(kParallelAttrName, mlir::UnitAttr::get(loop.getContext()));
+}
 
 } // namespace steelyard
 

@@ -2,13 +2,12 @@
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "steelyard/Target/CPU/IR/CPU.h"
 #include "steelyard/Target/CPU/Transforms/Passes.h"
+#include "steelyard/Target/Host/IR/Host.h"
+#include "steelyard/Target/Host/Transforms/Buffers.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-
-#include "Buffers.h"
 
 namespace steelyard::cpu {
 #define GEN_PASS_DEF_CPUMARKSITES
@@ -17,6 +16,7 @@ namespace steelyard::cpu {
 
 using namespace mlir;
 using namespace steelyard::cpu;
+using namespace steelyard::host;
 
 namespace {
 

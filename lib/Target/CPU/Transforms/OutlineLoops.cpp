@@ -4,6 +4,7 @@
 
 #include "steelyard/Dialect/Scaled/IR/Scaled.h"
 #include "steelyard/Target/CPU/Transforms/Passes.h"
+#include "steelyard/Target/Host/Transforms/Buffers.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -16,8 +17,6 @@
 
 #include "llvm/ADT/SetVector.h"
 
-#include "Buffers.h"
-
 namespace steelyard::cpu {
 #define GEN_PASS_DEF_CPUOUTLINELOOPS
 #include "steelyard/Target/CPU/Transforms/Passes.h.inc"
@@ -25,6 +24,7 @@ namespace steelyard::cpu {
 
 using namespace mlir;
 using namespace steelyard::cpu;
+using namespace steelyard::host;
 
 namespace {
 

@@ -31,6 +31,10 @@ struct LaunchBufferization
     for (auto [tensors, buffers] : {std::pair(launch.getInputs(), &inputs),
                                     std::pair(launch.getInits(), &inits)}) {
       for (Value tensor : tensors) {
+        if (!isa<TensorType>(tensor.getType())) {
+          buffers->push_back(tensor);
+          continue;
+        }
         FailureOr<Value> buffer = getBuffer(rewriter, tensor, options, state);
         if (failed(buffer)) {
           return failure();

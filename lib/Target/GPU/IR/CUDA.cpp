@@ -60,9 +60,17 @@ LogicalResult LaunchOp::verifySymbolUses(SymbolTableCollection &symbols) {
   for (auto [buffer, argument] :
        llvm::zip(llvm::concat<Value>(getInputs(), getInits()),
                  kernel.getArgumentTypes())) {
-    auto expected = dyn_cast<MemRefType>(argument);
-    if (!expected || expected.getNumElements() !=
-                         cast<ShapedType>(buffer.getType()).getNumElements()) {
+    auto elements = [](Type type) -> std::optional<int64_t> {
+      auto shaped = dyn_cast<ShapedType>(type);
+      return shaped && shaped.hasRank() && shaped.hasStaticShape()
+                 ? std::optional(shaped.getNumElements())
+                 : std::nullopt;
+    };
+    std::optional<int64_t> given = elements(buffer.getType());
+    bool fits = given && isa<MemRefType>(argument)
+                    ? given == elements(argument)
+                    : buffer.getType() == argument;
+    if (!fits) {
       return emitOpError() << "gives " << buffer.getType() << " for "
                            << argument;
     }
@@ -82,5 +90,6 @@ void LaunchOp::getEffects(
     }
   };
   add(getInputsMutable(), MemoryEffects::Read::get());
+  add(getInitsMutable(), MemoryEffects::Read::get());
   add(getInitsMutable(), MemoryEffects::Write::get());
 }

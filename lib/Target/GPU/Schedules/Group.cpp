@@ -6,6 +6,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Matchers.h"
 
 using namespace mlir;
@@ -39,6 +40,29 @@ bool steelyard::cuda::isReducedInParts(linalg::GenericOp op) {
     count *= range;
   }
   return count >= kLeast && findReduction(op);
+}
+
+linalg::GenericOp steelyard::cuda::joinParts(OpBuilder &builder,
+                                             linalg::GenericOp reduction,
+                                             Value parts, AffineMap result) {
+  Operation *combiner = findReduction(reduction)->combiner;
+  SmallVector<utils::IteratorType> kinds;
+  for (unsigned dim = 0; dim < result.getNumDims(); ++dim) {
+    kinds.push_back(result.isFunctionOfDim(dim)
+                        ? utils::IteratorType::parallel
+                        : utils::IteratorType::reduction);
+  }
+  return linalg::GenericOp::create(
+      builder, reduction.getLoc(), reduction->getResultTypes(), parts,
+      reduction.getDpsInits(),
+      ArrayRef{builder.getMultiDimIdentityMap(result.getNumDims()), result},
+      kinds, [&](OpBuilder &b, Location location, ValueRange args) {
+        IRMapping operands;
+        operands.map(combiner->getOperand(0), args[1]);
+        operands.map(combiner->getOperand(1), args[0]);
+        linalg::YieldOp::create(b, location,
+                                b.clone(*combiner, operands)->getResults());
+      });
 }
 
 /// The sum of loops times constants, and a constant, that an index is; false if
@@ -141,6 +165,10 @@ static bool isClosed(linalg::GenericOp op) {
     return matchPattern(value, m_Constant());
   };
   WalkResult result = op.getRegion().walk([&](Operation *inner) {
+    // Vectors of elements have no loops around them.
+    if (isa<tensor::ExtractOp>(inner) && inner->getParentOp() != op) {
+      return WalkResult::interrupt();
+    }
     for (Value operand : inner->getOperands()) {
       bool isRead = isa<tensor::ExtractOp>(inner) &&
                     isa<RankedTensorType>(operand.getType());
@@ -231,7 +259,7 @@ bool Group::add(linalg::GenericOp op) {
     }
   }
   bindByInputs(op, mine);
-  Group before = *this;
+  wasReduced = isReduced;
   for (auto [loop, range] : llvm::enumerate(ranges)) {
     // Which thread computes what nothing of the group reads is open.
     for (int dim = 0; dim < static_cast<int>(spaceSizes.size()); ++dim) {
@@ -262,17 +290,34 @@ bool Group::add(linalg::GenericOp op) {
       isReduced[mine[loop]] = true;
     }
   }
-  for (linalg::GenericOp each : operations) {
-    for (OpOperand &operand : each->getOpOperands()) {
-      accesses[&operand] =
-          accessOf(each, operand, loops[each], spaceSizes.size());
+  if (spaceSizes.size() != wasReduced.size()) { // others have no new dimension
+    for (auto &[operand, access] : accesses) {
+      access.strides.resize(spaceSizes.size(), 0);
     }
   }
+  for (OpOperand &operand : op->getOpOperands()) {
+    accesses[&operand] = accessOf(op, operand, mine, spaceSizes.size());
+  }
   if (isDiagonal || !isConsistent()) {
-    *this = before;
+    removeLast();
     return false;
   }
   return true;
+}
+
+void Group::removeLast() {
+  linalg::GenericOp op = operations.pop_back_val();
+  for (OpOperand &operand : op->getOpOperands()) {
+    accesses.erase(&operand);
+  }
+  loops.erase(op);
+  isReduced = wasReduced;
+  if (spaceSizes.size() != isReduced.size()) {
+    spaceSizes.resize(isReduced.size());
+    for (auto &[operand, access] : accesses) {
+      access.strides.resize(isReduced.size());
+    }
+  }
 }
 
 SmallVector<bool> Group::reducedDims(linalg::GenericOp op) const {
@@ -323,7 +368,7 @@ bool Group::isConsistent() const {
       if (producer && contains(producer)) {
         OpOperand *init = producer.getDpsInitOperand(
             cast<OpResult>(operand.get()).getResultNumber());
-        if (accesses.lookup(&operand) != accesses.lookup(init)) {
+        if (access(operand) != access(*init)) {
           return false;
         }
       }
@@ -343,7 +388,7 @@ int64_t Group::memoryStride(unsigned dim) const {
   for (linalg::GenericOp op : operations) {
     for (OpOperand &operand : op->getOpOperands()) {
       int64_t &stride = op.isDpsInit(&operand) ? written : read;
-      stride = std::max(stride, accesses.lookup(&operand).strides[dim]);
+      stride = std::max(stride, access(operand).strides[dim]);
     }
   }
   return written ? written : read;
@@ -375,8 +420,8 @@ SmallVector<unsigned> Group::columns() const {
   return dims;
 }
 
-Access Group::access(OpOperand &operand) const {
-  return accesses.lookup(&operand);
+const Access &Group::access(OpOperand &operand) const {
+  return accesses.find(&operand)->second;
 }
 
 int Group::dimOfLoop(linalg::GenericOp op, unsigned loop) const {

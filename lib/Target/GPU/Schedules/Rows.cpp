@@ -12,7 +12,6 @@
 #include "steelyard/Target/GPU/Schedules/Schedule.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
 
 #include "llvm/Support/MathExtras.h"
 
@@ -63,9 +62,10 @@ struct Plan {
   bool isKept;
 };
 
-class RowsWriter {
+class RowsWriter : PhaseWriter {
 public:
-  explicit RowsWriter(Writer &writer) : w(writer), plan(writer.group) {}
+  explicit RowsWriter(Writer &writer)
+      : PhaseWriter(writer), plan(writer.group) {}
 
   LaunchShape write() {
     place();
@@ -76,29 +76,9 @@ public:
                                    pass + 1 == plan.passes));
       }
     }
-    for (Phase &phase : phasesOf(w.group)) {
-      for (linalg::GenericOp op : phase.rowOps) {
-        w.evaluate(op->getResult(0), row);
-      }
-      for (OpResult result : phase.rowStores) {
-        bool isScalar =
-            w.group.extentOf(cast<linalg::GenericOp>(result.getOwner())) ==
-            Group::Extent::None;
-        w.store(result, row, isScalar ? isFirst : isLeader);
-      }
-      SmallVector<Value> sums = pass(phase);
-      for (linalg::GenericOp part : llvm::reverse(phase.parts)) {
-        w.storePart(part, sums.pop_back_val(),
-                    plan.threads * plan.rowsPerBlock);
-      }
-      for (auto [op, sum] : llvm::zip(phase.reductions, sums)) {
-        sum = w.combineThreads(op, w.combineLanes(op, sum), plan.threads);
-        Value init = w.evaluate(*op.getDpsInitOperand(0), row);
-        w.setReduced(op, w.combine(op, init, sum));
-      }
-    }
-    return {llvm::divideCeilSigned(plan.rows, plan.rowsPerBlock),
-            plan.threads * plan.rowsPerBlock};
+    int64_t threads = plan.threads * plan.rowsPerBlock;
+    writePhases(threads);
+    return {llvm::divideCeilSigned(plan.rows, plan.rowsPerBlock), threads};
   }
 
 private:
@@ -133,64 +113,30 @@ private:
     return point;
   }
 
-  /// Once through the columns: stores, and what each thread reduces.
-  SmallVector<Value> pass(Phase &phase) {
-    SmallVector<linalg::GenericOp> reduced = reducedIn(phase);
-    if (reduced.empty() && phase.stores.empty()) {
-      return {};
-    }
-    SmallVector<Value> sums;
+  SmallVector<Value> pass(const Phase &phase) override {
     if (plan.isKept) {
+      SmallVector<Value> sums;
       add(phase, keep, sums);
       return sums;
     }
-    for (linalg::GenericOp op : reduced) {
-      sums.push_back(w.neutralOf(op, plan.lanes));
-    }
     int64_t stride = plan.threads * plan.passes;
-    auto loop = scf::ForOp::create(w.b, w.index(0),
-                                   w.index(llvm::alignTo(plan.vectors, stride)),
-                                   w.index(stride), sums);
-    OpBuilder::InsertionGuard guard(w.b);
-    w.b.setInsertionPointToStart(loop.getBody());
-    SmallVector<Point> points;
-    for (int64_t pass = 0; pass < plan.passes; ++pass) {
-      Value vector = w.add(w.add(loop.getInductionVar(), column),
-                           w.index(pass * plan.threads));
-      points.push_back(pointAt(vector, plan.vectors % stride != 0));
-    }
-    sums.assign(loop.getRegionIterArgs().begin(),
-                loop.getRegionIterArgs().end());
-    add(phase, points, sums);
-    if (!sums.empty()) { // else the loop has ended itself
-      scf::YieldOp::create(w.b, sums);
-    }
-    return llvm::to_vector_of<Value>(loop.getResults());
+    return addInLoop(phase, plan.lanes, plan.vectors, stride, [&](Value start) {
+      SmallVector<Point> points;
+      for (int64_t pass = 0; pass < plan.passes; ++pass) {
+        Value vector =
+            w.add(w.add(start, column), w.index(pass * plan.threads));
+        points.push_back(pointAt(vector, plan.vectors % stride != 0));
+      }
+      return points;
+    });
   }
 
-  void add(Phase &phase, MutableArrayRef<Point> points,
-           SmallVector<Value> &sums) {
-    for (auto [index, op] : llvm::enumerate(reducedIn(phase))) {
-      for (Point &point : points) {
-        Value element = w.elementOf(op, point);
-        if (sums.size() <= index) {
-          sums.push_back(element);
-        } else {
-          sums[index] = w.combine(op, sums[index], element);
-        }
-      }
-    }
-    for (OpResult result : phase.stores) {
-      for (Point &point : points) {
-        w.store(result, point);
-      }
-    }
+  Value join(linalg::GenericOp op, Value sum) override {
+    return w.combineThreads(op, w.combineLanes(op, sum), plan.threads);
   }
 
-  Writer &w;
   Plan plan;
-  Point row;
-  Value column, isLeader, isFirst;
+  Value column;
   SmallVector<Point> keep;
 };
 

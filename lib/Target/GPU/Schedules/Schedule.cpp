@@ -16,11 +16,20 @@ ArrayRef<std::unique_ptr<Schedule>> steelyard::cuda::allSchedules() {
   return all;
 }
 
+const Schedule *steelyard::cuda::findSchedule(const Group &group) {
+  for (const std::unique_ptr<Schedule> &schedule : allSchedules()) {
+    if (schedule->takes(group)) {
+      return schedule.get();
+    }
+  }
+  return nullptr;
+}
+
 bool steelyard::cuda::liesAlong(const Group &group, ArrayRef<unsigned> dims,
                                 ArrayRef<unsigned> others) {
   return llvm::any_of(group.ops(), [&](linalg::GenericOp op) {
     return llvm::any_of(op->getOpOperands(), [&](OpOperand &operand) {
-      Access access = group.access(operand);
+      const Access &access = group.access(operand);
       return isa<RankedTensorType>(operand.get().getType()) &&
              llvm::any_of(
                  dims,
@@ -43,7 +52,7 @@ int64_t steelyard::cuda::lanesAlong(const Group &group, unsigned dim) {
   SmallVector<Access> along;
   for (linalg::GenericOp op : group.ops()) {
     for (OpOperand &operand : op->getOpOperands()) {
-      Access access = group.access(operand);
+      const Access &access = group.access(operand);
       if (isa<RankedTensorType>(operand.get().getType()) &&
           access.strides[dim] == 1) {
         int64_t bytes = elementBytes(operand.get().getType());

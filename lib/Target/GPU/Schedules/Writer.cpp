@@ -121,7 +121,7 @@ static IntegerAttr alignmentOf(OpBuilder &b, VectorType type) {
 }
 
 Value Writer::load(OpOperand &operand, Point &point) {
-  Access access = group.access(operand);
+  const Access &access = group.access(operand);
   bool isOfColumns = llvm::any_of(
       group.columns(), [&](unsigned dim) { return access.strides[dim] != 0; });
   Point &home = point.rows && !isOfColumns ? *point.rows : point;
@@ -177,7 +177,8 @@ void Writer::store(OpResult result, Point &point, Value condition) {
 void Writer::write(OpResult result, Value value, Point &point,
                    Value condition) {
   auto op = cast<linalg::GenericOp>(result.getOwner());
-  Access access = group.access(*op.getDpsInitOperand(result.getResultNumber()));
+  const Access &access =
+      group.access(*op.getDpsInitOperand(result.getResultNumber()));
   Value buffer = bufferOf(result);
   Value at = offset(access, point);
   if (isOfBits(result)) {
@@ -358,7 +359,59 @@ void Writer::computeBody(linalg::GenericOp op, Point &point, IRMapping &mapping,
   }
 }
 
-/// Elements at computed indices, lane by lane.
+/// How far from a loop an index is: loop + constant.
+static std::optional<int64_t> distanceFrom(linalg::IndexOp &loop, Value index) {
+  if (auto found = index.getDefiningOp<linalg::IndexOp>()) {
+    loop = found;
+    return 0;
+  }
+  auto sum = index.getDefiningOp<arith::AddIOp>();
+  APInt constant;
+  if (!sum || !matchPattern(sum.getRhs(), m_ConstantInt(&constant))) {
+    return std::nullopt;
+  }
+  std::optional<int64_t> distance = distanceFrom(loop, sum.getLhs());
+  return distance ? std::optional(*distance + constant.getSExtValue())
+                  : std::nullopt;
+}
+
+/// Neighbours in memory, at an address that allows to read them at once; null
+/// if they are not.
+Value Writer::gatherNeighbours(tensor::ExtractOp op, Point &point,
+                               ValueRange indices) {
+  linalg::IndexOp loop;
+  if (point.lanes == 1 || indices.empty() ||
+      llvm::any_of(indices.drop_back(),
+                   [](Value at) { return isa<VectorType>(at.getType()); })) {
+    return {};
+  }
+  std::optional<int64_t> distance = distanceFrom(loop, op.getIndices().back());
+  ArrayRef<int64_t> shape = op.getTensor().getType().getShape();
+  auto reader = loop ? loop->getParentOfType<linalg::GenericOp>() : nullptr;
+  if (!distance || !reader || point.laneDim < 0 ||
+      group.dimOfLoop(reader, loop.getDim()) != point.laneDim ||
+      *distance % point.lanes != 0 ||
+      (shape.size() > 1 && shape.back() % point.lanes != 0)) {
+    return {};
+  }
+  Value at = index(0);
+  for (auto [dim, each] : llvm::enumerate(indices.drop_back())) {
+    at = add(multiply(at, shape[dim]), each);
+  }
+  at = add(multiply(at, shape.back()),
+           add(point.indices[point.laneDim], index(*distance)));
+  Value buffer = bufferOf(op.getTensor());
+  auto type = VectorType::get(
+      point.lanes, cast<MemRefType>(buffer.getType()).getElementType());
+  auto loaded = vector::LoadOp::create(b, type, buffer, at);
+  loaded->setAttr("alignment", alignmentOf(b, type));
+  return isOfBits(op.getTensor())
+             ? arith::TruncIOp::create(b, type.clone(b.getI1Type()), loaded)
+                   .getResult()
+             : loaded.getResult();
+}
+
+/// Elements at computed indices, lane by lane where they are no neighbours.
 Value Writer::gather(tensor::ExtractOp op, Point &point,
                      const IRMapping &mapping) {
   Value buffer = bufferOf(op.getTensor());
@@ -366,6 +419,9 @@ Value Writer::gather(tensor::ExtractOp op, Point &point,
   SmallVector<Value> indices;
   for (Value index : op.getIndices()) {
     indices.push_back(mapping.lookup(index));
+  }
+  if (Value vector = gatherNeighbours(op, point, indices)) {
+    return vector;
   }
   int64_t count =
       llvm::any_of(indices,

@@ -13,6 +13,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/IR/Matchers.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/Transforms/WalkPatternRewriteDriver.h"
 
@@ -67,6 +68,30 @@ Value fromElements(ImplicitLocOpBuilder &b, Type type, ArrayRef<Value> values) {
   return isa<VectorType>(type)
              ? vector::FromElementsOp::create(b, type, values).getResult()
              : values.front();
+}
+
+/// Neighbours, two at once; of an odd number the last comes with itself.
+void forPairs(ArrayRef<Value> elements,
+              llvm::function_ref<void(Value low, Value high)> function) {
+  for (size_t index = 0; index < elements.size(); index += 2) {
+    function(elements[index],
+             elements[std::min(index + 1, elements.size() - 1)]);
+  }
+}
+
+/// The elements of vectors of two that `convert` makes of pairs.
+SmallVector<Value>
+convertPairs(ImplicitLocOpBuilder &b, ArrayRef<Value> elements,
+             llvm::function_ref<Value(Value low, Value high)> convert) {
+  SmallVector<Value> values;
+  forPairs(elements, [&](Value low, Value high) {
+    Value pair = convert(low, high);
+    for (int64_t lane = 0; lane < 2 && values.size() < elements.size();
+         ++lane) {
+      values.push_back(vector::ExtractOp::create(b, pair, lane));
+    }
+  });
+  return values;
 }
 
 /// float32 to f8E4M3FN and f8E5M2. PTX converts pairs to nearest even and
@@ -147,13 +172,11 @@ struct CastToFloat8 : OpRewritePattern<scaled::CastOp> {
   static Value convert(ImplicitLocOpBuilder &b, scaled::CastOp op, Type bytes) {
     Type format = getElementTypeOrSelf(op.getType()), pairType = b.getI16Type();
     SmallVector<Value> elements = elementsOf(b, op.getInput()), pairs;
-    for (size_t index = 0; index < elements.size(); index += 2) {
-      Value low = elements[index],
-            high = elements[std::min(index + 1, elements.size() - 1)];
+    forPairs(elements, [&](Value low, Value high) {
       pairs.push_back(NVVM::ConvertF32x2ToF8x2Op::create(
           b, pairType, high, low, NVVM::FPRoundingMode::RN,
           NVVM::SaturationMode::SATFINITE, /*relu=*/false, format));
-    }
+    });
     auto vector = dyn_cast<VectorType>(bytes);
     if (vector && elements.size() % 2 == 0) {
       Value joined = vector::FromElementsOp::create(
@@ -231,20 +254,13 @@ struct CastFromFloat8 : OpRewritePattern<scaled::CastOp> {
     Type type = op.getType();
     Value codes =
         arith::BitcastOp::create(b, like(type, b.getI8Type()), op.getInput());
-    SmallVector<Value> elements = elementsOf(b, codes), values;
-    auto pairType = VectorType::get(2, b.getI8Type());
-    for (size_t index = 0; index < elements.size(); index += 2) {
-      bool isPair = index + 1 < elements.size();
+    auto convert = [&](Value low, Value high) -> Value {
       Value pair = vector::FromElementsOp::create(
-          b, pairType,
-          ValueRange{elements[index], elements[isPair ? index + 1 : index]});
-      Value halves = NVVM::ConvertF8x2ToF16x2Op::create(
+          b, VectorType::get(2, b.getI8Type()), ValueRange{low, high});
+      return NVVM::ConvertF8x2ToF16x2Op::create(
           b, VectorType::get(2, b.getF16Type()), pair, /*relu=*/false, from);
-      values.push_back(vector::ExtractOp::create(b, halves, 0));
-      if (isPair) {
-        values.push_back(vector::ExtractOp::create(b, halves, 1));
-      }
-    }
+    };
+    SmallVector<Value> values = convertPairs(b, elementsOf(b, codes), convert);
     Value result = fromElements(b, like(type, b.getF16Type()), values);
     if (to.isF32()) {
       result = arith::ExtFOp::create(b, type, result);
@@ -269,28 +285,59 @@ struct TruncateToBF16 : OpRewritePattern<arith::TruncFOp> {
       return failure();
     }
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
-    SmallVector<Value> elements = elementsOf(b, op.getIn()), values;
-    auto pairType = VectorType::get(2, b.getBF16Type());
-    for (size_t index = 0; index < elements.size(); index += 2) {
-      bool isPair = index + 1 < elements.size();
-      Value pair = NVVM::ConvertF32x2ToBF16x2Op::create(
-          b, pairType, elements[isPair ? index + 1 : index], elements[index],
+    auto convert = [&](Value low, Value high) -> Value {
+      return NVVM::ConvertF32x2ToBF16x2Op::create(
+          b, VectorType::get(2, b.getBF16Type()), high, low,
           /*random_bits=*/Value(), NVVM::FPRoundingMode::RN,
           NVVM::SaturationMode::NONE, /*relu=*/false);
-      values.push_back(vector::ExtractOp::create(b, pair, 0));
-      if (isPair) {
-        values.push_back(vector::ExtractOp::create(b, pair, 1));
-      }
-    }
+    };
+    SmallVector<Value> values =
+        convertPairs(b, elementsOf(b, op.getIn()), convert);
     rewriter.replaceOp(op, fromElements(b, type, values));
     return success();
   }
 };
 
-/// e^x in float32 = 2^n × 2^(x log2 e - n), n the nearest integer. The second
-/// exponent is computed as (x - n ln 2) log2 e with ln 2 in two parts (Cody and
-/// Waite, "Software Manual for the Elementary Functions", 1980), so that no
-/// digits are lost for large x; `ex2.approx` is within 2 ulp (PTX ISA, "ex2").
+/// Arithmetic on float32 or vectors of it, as one writes it.
+struct Arithmetic {
+  ImplicitLocOpBuilder &b;
+  Type type;
+
+  Value number(double value) const { return constant(b, type, value); }
+  Value fma(Value x, Value y, Value z) const {
+    return math::FmaOp::create(b, x, y, z);
+  }
+  Value fma(Value x, double y, Value z) const { return fma(x, number(y), z); }
+  Value multiply(Value x, Value y) const {
+    return arith::MulFOp::create(b, x, y);
+  }
+
+  /// Within 2 ulp (PTX ISA, "ex2"); subnormal numbers are zero.
+  Value exp2(Value x) const {
+    return map(x, [&](Value element) -> Value {
+      return LLVM::CallIntrinsicOp::create(
+                 b, b.getF32Type(), b.getStringAttr("llvm.nvvm.ex2.approx.ftz"),
+                 ValueRange{element})
+          .getResult(0);
+    });
+  }
+  /// Within 1 ulp (PTX ISA, "rcp"); subnormal numbers are zero.
+  Value reciprocal(Value x) const {
+    return map(x, [&](Value element) -> Value {
+      return NVVM::RcpApproxFtzF32Op::create(b, b.getF32Type(), element);
+    });
+  }
+
+private:
+  Value map(Value x, llvm::function_ref<Value(Value)> function) const {
+    return fromElements(b, type,
+                        llvm::map_to_vector(elementsOf(b, x), function));
+  }
+};
+
+/// e^x in float32 = 2^n × 2^r, n the nearest integer to x log2 e. The rest r is
+/// x log2 e - n, with log2 e in two parts (Cody and Waite, "Software Manual for
+/// the Elementary Functions", 1980), so that no digits are lost for large x.
 struct ExpandExp : OpRewritePattern<math::ExpOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -301,34 +348,93 @@ struct ExpandExp : OpRewritePattern<math::ExpOp> {
       return failure();
     }
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Arithmetic a{b, type};
     Value x = op.getOperand();
-    auto number = [&](double value) { return constant(b, type, value); };
-    auto fma = [&](Value factor, double by, Value plus) -> Value {
-      return math::FmaOp::create(b, factor, number(by), plus);
-    };
-    // Adding 1.5 × 2^23 rounds to an integer.
-    constexpr double kRound = 12582912;
-    Value n = arith::SubFOp::create(b, fma(x, 1.44269504, number(kRound)),
-                                    number(kRound));
-    // Beyond, the result is infinite or zero whatever the second factor is.
-    n = arith::MaxNumFOp::create(b, arith::MinNumFOp::create(b, n, number(127)),
-                                 number(-150));
-    Value rest = fma(n, -1.42860677e-6, fma(n, -6.93145752e-1, x));
-    rest = arith::MulFOp::create(b, rest, number(1.44269504));
-    rewriter.replaceOpWithNewOp<arith::MulFOp>(op, exp2(b, n), exp2(b, rest));
+    // Adding 1.5 × 2^23 rounds to an integer, in the lowest bits of the sum;
+    // with the exponents' bias they are 2^n's exponent. Where that is none, n
+    // is the nearest that is, and r large: the product is what it should be,
+    // subnormal, zero or infinite.
+    constexpr double kZero = 12582912 + 127;
+    Value sum = a.fma(x, 1.44269502, a.number(kZero));
+    sum = arith::MaxNumFOp::create(
+        b, arith::MinNumFOp::create(b, sum, a.number(kZero + 127)),
+        a.number(kZero - 126));
+    Value rest =
+        a.fma(x, 1.44269502, arith::SubFOp::create(b, a.number(kZero), sum));
+    rest = a.fma(x, 1.92596299e-8, rest);
+    Type word = like(type, b.getI32Type());
+    Value power = arith::BitcastOp::create(
+        b, type,
+        arith::ShLIOp::create(b, arith::BitcastOp::create(b, word, sum),
+                              constant(b, word, int64_t(23))));
+    rewriter.replaceOp(op, a.multiply(a.exp2(rest), power));
     return success();
   }
+};
 
-  static Value exp2(ImplicitLocOpBuilder &b, Value value) {
-    SmallVector<Value> powers;
-    for (Value element : elementsOf(b, value)) {
-      powers.push_back(
-          LLVM::CallIntrinsicOp::create(b, b.getF32Type(),
-                                        b.getStringAttr("llvm.nvvm.ex2.approx"),
-                                        ValueRange{element})
-              .getResult(0));
+/// tanh x in float32 = 1 - 2 / (e^2x + 1) for x ≥ 0.9. Below, where that
+/// cancels, x + x³ p(x²), with the minimax fit p of (tanh(x) / x - 1) / x², of
+/// a relative error of 2^-26 in tanh. Within 2.5 ulp if the GPU's instructions
+/// are as far from their functions as PTX allows.
+struct ExpandTanh : OpRewritePattern<math::TanhOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(math::TanhOp op,
+                                PatternRewriter &rewriter) const override {
+    Type type = op.getType();
+    if (!getElementTypeOrSelf(type).isF32()) {
+      return failure();
     }
-    return fromElements(b, value.getType(), powers);
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Arithmetic a{b, type};
+    Value x = op.getOperand(), one = a.number(1);
+    Value size = math::AbsFOp::create(b, x);
+    constexpr double kTwoLog2E = 2.88539008;
+    Value grown = a.exp2(a.multiply(size, a.number(kTwoLog2E)));
+    Value large =
+        a.fma(a.reciprocal(arith::AddFOp::create(b, grown, one)), -2, one);
+    Value square = a.multiply(x, x);
+    Value p = a.number(0.00130395428);
+    for (double coefficient : {-0.00686004246, 0.0209041145, -0.0537214838,
+                               0.133303598, -0.333332121}) {
+      p = a.fma(p, square, a.number(coefficient));
+    }
+    Value small = a.fma(a.multiply(p, square), size, size);
+    Value isSmall = arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, size,
+                                          a.number(0.9));
+    // The sign by bits, of zero too: LLVM takes it of what x was extended from,
+    // by more instructions.
+    Type word = like(type, b.getI32Type());
+    auto bits = [&](Value value) -> Value {
+      return arith::BitcastOp::create(b, word, value);
+    };
+    Value sign = arith::AndIOp::create(b, bits(x),
+                                       constant(b, word, int64_t(0x80000000)));
+    Value result = bits(arith::SelectOp::create(b, isSmall, small, large));
+    rewriter.replaceOpWithNewOp<arith::BitcastOp>(
+        op, type, arith::OrIOp::create(b, result, sign));
+    return success();
+  }
+};
+
+/// Float32 divisions that allow reciprocals, which none of StableHLO's do.
+struct DivideByReciprocal : OpRewritePattern<arith::DivFOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(arith::DivFOp op,
+                                PatternRewriter &rewriter) const override {
+    if (!getElementTypeOrSelf(op.getType()).isF32() ||
+        !arith::bitEnumContainsAll(op.getFastmath(),
+                                   arith::FastMathFlags::arcp)) {
+      return failure();
+    }
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Arithmetic a{b, op.getType()};
+    Value reciprocal = a.reciprocal(op.getRhs());
+    rewriter.replaceOp(op, matchPattern(op.getLhs(), m_OneFloat())
+                               ? reciprocal
+                               : a.multiply(op.getLhs(), reciprocal));
+    return success();
   }
 };
 
@@ -356,8 +462,8 @@ struct DeviceMath : steelyard::cuda::impl::CUDADeviceMathBase<DeviceMath> {
   void runOnOperation() override {
     MLIRContext *context = &getContext();
     RewritePatternSet expansions(context), intrinsics(context);
-    expansions.add<CastToFloat8, CastFromFloat8, ExpandExp, TruncateToBF16>(
-        context);
+    expansions.add<CastToFloat8, CastFromFloat8, DivideByReciprocal, ExpandExp,
+                   ExpandTanh, TruncateToBF16>(context);
     intrinsics.add<ToIntrinsic<arith::MaxNumFOp>>(context, "llvm.maxnum");
     intrinsics.add<ToIntrinsic<arith::MinNumFOp>>(context, "llvm.minnum");
     intrinsics.add<ToIntrinsic<math::AbsFOp>>(context, "llvm.fabs");

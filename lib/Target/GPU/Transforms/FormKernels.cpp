@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "steelyard/Target/GPU/Schedules/Schedule.h"
+#include "steelyard/Target/GPU/Transforms/Kernels.h"
 #include "steelyard/Target/GPU/Transforms/Passes.h"
 
 #include "mlir/Analysis/TopologicalSortUtils.h"
@@ -11,7 +12,8 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
-#include "mlir/IR/IRMapping.h"
+
+#include "llvm/ADT/BitVector.h"
 
 namespace steelyard::cuda {
 #define GEN_PASS_DEF_CUDAFORMKERNELS
@@ -25,32 +27,96 @@ using steelyard::cuda::Schedule;
 
 namespace {
 
+/// What depends on what, in one block: nodes are groups of operations that run
+/// at once, and operations that are in none.
+class Dependences {
+public:
+  /// A node that needs what an operation needs.
+  unsigned addNode(Operation *op) {
+    unsigned node = needs.size();
+    needs.emplace_back();
+    addTo(node, op);
+    return node;
+  }
+
+  /// Whether something an operation needs, but for the node itself, needs the
+  /// node: then it can't be added there.
+  bool wouldDependOnItself(unsigned node, Operation *op) const {
+    return llvm::any_of(operandNodes(op), [&](unsigned other) {
+      return other != node && has(needs[other], node);
+    });
+  }
+
+  void addTo(unsigned node, Operation *op) {
+    llvm::BitVector added(needs.size());
+    for (unsigned other : operandNodes(op)) {
+      if (other != node) {
+        added.set(other);
+        added |= needs[other];
+      }
+    }
+    nodeOf[op] = node;
+    needs[node] |= added;
+    // So does what needs the node.
+    for (llvm::BitVector &other : needs) {
+      if (has(other, node)) {
+        other |= added;
+      }
+    }
+  }
+
+private:
+  static bool has(const llvm::BitVector &set, unsigned node) {
+    return node < set.size() && set.test(node);
+  }
+
+  llvm::SmallSetVector<unsigned, 8> operandNodes(Operation *op) const {
+    llvm::SmallSetVector<unsigned, 8> nodes;
+    op->walk([&](Operation *nested) {
+      for (Value operand : nested->getOperands()) {
+        Operation *source = operand.getDefiningOp();
+        while (source && source->getBlock() != op->getBlock()) {
+          source = source->getParentOp();
+        }
+        if (auto known = nodeOf.find(source);
+            source && source != op && known != nodeOf.end()) {
+          nodes.insert(known->second);
+        }
+      }
+    });
+    return nodes;
+  }
+
+  llvm::DenseMap<Operation *, unsigned> nodeOf;
+  std::vector<llvm::BitVector> needs; // of each node: nodes
+};
+
 /// The operations of one block, shared out into groups.
 class BlockGroups {
 public:
   explicit BlockGroups(Block &block) {
-    for (auto [position, op] : llvm::enumerate(block)) {
-      positions[&op] = position;
-    }
-    // Who uses a constant knows it.
     SmallVector<linalg::GenericOp> constants;
-    for (auto op : block.getOps<linalg::GenericOp>()) {
-      if (llvm::all_of(op->getResults(), cuda::splatOf)) {
-        constants.push_back(op);
+    for (Operation &op : block) {
+      auto generic = dyn_cast<linalg::GenericOp>(op);
+      if (!generic) {
+        dependences.addNode(&op);
+      } else if (llvm::all_of(op.getResults(), cuda::splatOf)) {
+        // Who uses a constant knows it.
+        constants.push_back(generic);
       } else {
-        place(op);
+        place(generic);
       }
     }
     for (linalg::GenericOp op : constants) {
       if (llvm::any_of(op->getUsers(), [&](Operation *user) {
             return !groupOf.contains(user);
           })) {
-        place(op);
+        placeAlone(op);
       }
     }
   }
 
-  ArrayRef<Group> groups() const { return all; }
+  MutableArrayRef<Group> groups() { return all; }
 
 private:
   // A kernel with more takes too many registers.
@@ -58,34 +124,32 @@ private:
 
   void place(linalg::GenericOp op) {
     for (unsigned index : candidates(op)) {
-      if (all[index].ops().size() < kMaxOps && !isReachable(op, index) &&
-          add(all[index], index, op)) {
+      Group &group = all[index];
+      if (group.ops().size() >= kMaxOps ||
+          dependences.wouldDependOnItself(nodes[index], op)) {
+        continue;
+      }
+      if (!group.add(op)) {
+        continue;
+      }
+      if (cuda::findSchedule(group)) {
+        groupOf[op] = index;
+        dependences.addTo(nodes[index], op);
         return;
       }
+      group.removeLast();
     }
+    placeAlone(op);
+  }
+
+  void placeAlone(linalg::GenericOp op) {
+    unsigned node = dependences.addNode(op);
     Group alone;
-    if (add(alone, all.size(), op)) {
+    if (alone.add(op) && cuda::findSchedule(alone)) {
+      groupOf[op] = all.size();
       all.push_back(std::move(alone));
+      nodes.push_back(node);
     }
-  }
-
-  bool add(Group &group, unsigned index, linalg::GenericOp op) {
-    Group longer = group;
-    if (!longer.add(op) || !findSchedule(longer)) {
-      return false;
-    }
-    group = std::move(longer);
-    groupOf[op] = index;
-    return true;
-  }
-
-  static const Schedule *findSchedule(const Group &group) {
-    for (const std::unique_ptr<Schedule> &schedule : cuda::allSchedules()) {
-      if (schedule->takes(group)) {
-        return schedule.get();
-      }
-    }
-    return nullptr;
   }
 
   /// Groups whose results it reads, the latest first, then those that read
@@ -117,47 +181,10 @@ private:
     return found.takeVector();
   }
 
-  /// Whether what an operation needs depends on a group by way of others: it
-  /// can't be in the group then.
-  bool isReachable(linalg::GenericOp op, unsigned index) {
-    size_t first = positions[all[index].ops().front()];
-    SmallVector<Operation *> worklist;
-    llvm::SmallPtrSet<Operation *, 16> seen;
-    auto visitOperands = [&](Operation *user, bool isMember) {
-      user->walk([&](Operation *nested) {
-        for (Value operand : nested->getOperands()) {
-          Operation *source = operand.getDefiningOp();
-          while (source && source->getBlock() != op->getBlock()) {
-            source = source->getParentOp();
-          }
-          if (source && source != user && positions[source] >= first &&
-              !(isMember && all[index].contains(source)) &&
-              seen.insert(source).second) {
-            worklist.push_back(source);
-          }
-        }
-      });
-    };
-    visitOperands(op, /*isMember=*/true);
-    while (!worklist.empty()) {
-      Operation *source = worklist.pop_back_val();
-      if (all[index].contains(source)) {
-        return true;
-      }
-      visitOperands(source, false);
-      // A kernel needs all that its operations need.
-      if (auto other = groupOf.find(source); other != groupOf.end()) {
-        for (linalg::GenericOp member : all[other->second].ops()) {
-          visitOperands(member, false);
-        }
-      }
-    }
-    return false;
-  }
-
-  llvm::DenseMap<Operation *, size_t> positions;
   std::vector<Group> all;
+  std::vector<unsigned> nodes; // of each group
   llvm::DenseMap<Operation *, unsigned> groupOf;
+  Dependences dependences;
 };
 
 struct FormKernels : cuda::impl::CUDAFormKernelsBase<FormKernels> {
@@ -174,7 +201,7 @@ struct FormKernels : cuda::impl::CUDAFormKernelsBase<FormKernels> {
     }
     for (Block *block : blocks) {
       BlockGroups formed(*block);
-      for (Group group : formed.groups()) {
+      for (Group &group : formed.groups()) {
         write(group);
       }
       sortTopologically(block);
@@ -206,17 +233,6 @@ struct FormKernels : cuda::impl::CUDAFormKernelsBase<FormKernels> {
     });
   }
 
-  mlir::gpu::GPUModuleOp kernels() {
-    ModuleOp module = getOperation();
-    if (auto known = module.lookupSymbol<mlir::gpu::GPUModuleOp>("kernels")) {
-      return known;
-    }
-    OpBuilder builder = OpBuilder::atBlockBegin(module.getBody());
-    module->setAttr(mlir::gpu::GPUDialect::getContainerModuleAttrName(),
-                    builder.getUnitAttr());
-    return mlir::gpu::GPUModuleOp::create(builder, module.getLoc(), "kernels");
-  }
-
   /// A dense buffer of one dimension; truth values are bytes.
   static MemRefType bufferType(Type tensor) {
     auto type = cast<RankedTensorType>(tensor);
@@ -228,22 +244,9 @@ struct FormKernels : cuda::impl::CUDAFormKernelsBase<FormKernels> {
   }
 
   /// One value of the parts, by a kernel of its own.
-  void joinParts(OpBuilder &builder, linalg::GenericOp part, Value values) {
-    MLIRContext *context = &getContext();
-    Operation *combiner = cuda::findReduction(part)->combiner;
-    auto joined = linalg::GenericOp::create(
-        builder, part.getLoc(), part->getResultTypes(), values,
-        part.getDpsInits(),
-        ArrayRef{AffineMap::getMultiDimIdentityMap(1, context),
-                 AffineMap::get(1, 0, zeros(part), context)},
-        ArrayRef{utils::IteratorType::reduction},
-        [&](OpBuilder &b, Location location, ValueRange args) {
-          IRMapping operands;
-          operands.map(combiner->getOperand(0), args[1]);
-          operands.map(combiner->getOperand(1), args[0]);
-          linalg::YieldOp::create(b, location,
-                                  b.clone(*combiner, operands)->getResults());
-        });
+  void join(OpBuilder &builder, linalg::GenericOp part, Value values) {
+    AffineMap result = AffineMap::get(1, 0, zeros(part), &getContext());
+    linalg::GenericOp joined = cuda::joinParts(builder, part, values, result);
     part->replaceAllUsesWith(joined);
     Group alone;
     alone.add(joined);
@@ -267,12 +270,7 @@ struct FormKernels : cuda::impl::CUDAFormKernelsBase<FormKernels> {
       }
       return;
     }
-    const Schedule *chosen = nullptr;
-    for (const std::unique_ptr<Schedule> &schedule : cuda::allSchedules()) {
-      if (!chosen && schedule->takes(group)) {
-        chosen = schedule.get();
-      }
-    }
+    const Schedule *chosen = cuda::findSchedule(group);
     SmallVector<Type> types, results;
     for (Value input : inputs) {
       types.push_back(bufferType(input.getType()));
@@ -287,54 +285,34 @@ struct FormKernels : cuda::impl::CUDAFormKernelsBase<FormKernels> {
     }
     Operation *last = group.ops().back();
     Location loc = last->getLoc();
-    mlir::gpu::GPUModuleOp module = kernels();
-    OpBuilder builder(&getContext());
-    builder.setInsertionPointToEnd(module.getBody());
-    std::string name =
-        (chosen->name() + "_" + Twine(module.getBody()->getOperations().size()))
-            .str();
-    auto kernel = mlir::gpu::GPUFuncOp::create(
-        builder, loc, name, builder.getFunctionType(types, {}));
-    kernel->setAttr(mlir::gpu::GPUDialect::getKernelFuncAttrName(),
-                    builder.getUnitAttr());
-    builder.setInsertionPointToStart(&kernel.getBody().front());
+    cuda::KernelBuilder made(getOperation(), loc, chosen->name(), types);
+    OpBuilder &builder = made.builder;
+    mlir::gpu::GPUFuncOp kernel = made.function;
     group.mergeDimensions();
     cuda::Writer writer(builder, group, kernel);
     cuda::LaunchShape shape = chosen->write(writer);
-    mlir::gpu::ReturnOp::create(writer.b);
     for (auto [index, part] : llvm::enumerate(parts)) {
-      unsigned position = inputs.size() + outputs.size() + index;
       auto type = RankedTensorType::get(
           {shape.blocks}, getElementTypeOrSelf(part->getResult(0).getType()));
-      types[position] = bufferType(type);
-      kernel.getArgument(position).setType(types[position]);
+      kernel.getArgument(inputs.size() + outputs.size() + index)
+          .setType(bufferType(type));
       results.push_back(type);
     }
-    kernel.setFunctionType(builder.getFunctionType(types, {}));
-
-    builder.setInsertionPoint(last);
+    OpBuilder host(last);
     SmallVector<Value> inits;
     for (Type result : results) {
       auto type = cast<RankedTensorType>(result);
-      inits.push_back(tensor::EmptyOp::create(builder, loc, type.getShape(),
+      inits.push_back(tensor::EmptyOp::create(host, loc, type.getShape(),
                                               type.getElementType()));
     }
-    auto symbol = SymbolRefAttr::get(
-        builder.getStringAttr(module.getName()),
-        {FlatSymbolRefAttr::get(builder.getStringAttr(name))});
-    auto launch =
-        cuda::LaunchOp::create(builder, loc, results, symbol,
-                               builder.getDenseI32ArrayAttr(
-                                   {static_cast<int32_t>(shape.blocks), 1, 1}),
-                               builder.getDenseI32ArrayAttr(
-                                   {static_cast<int32_t>(shape.threads), 1, 1}),
-                               inputs, inits);
+    cuda::LaunchOp launch =
+        made.launch(last, shape.blocks, shape.threads, inputs, inits);
     for (auto [output, result] : llvm::zip(outputs, launch->getResults())) {
       output.replaceAllUsesWith(result);
     }
     for (auto [part, values] :
          llvm::zip(parts, launch->getResults().drop_front(outputs.size()))) {
-      joinParts(builder, part, values);
+      join(host, part, values);
     }
     for (linalg::GenericOp op : llvm::reverse(group.ops())) {
       op->erase();

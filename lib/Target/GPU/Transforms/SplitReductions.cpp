@@ -219,25 +219,10 @@ struct SplitReductions
     op.getRegion().cloneInto(&first.getRegion(), mapping);
 
     // Dimensions of the parts, then of the result.
-    unsigned rank = shape.size(), parts = split.size();
-    SmallVector<utils::IteratorType> finalKinds(rank,
-                                                utils::IteratorType::parallel);
-    std::fill_n(finalKinds.begin(), parts, utils::IteratorType::reduction);
-    SmallVector<AffineExpr> kept;
-    for (unsigned dim = parts; dim < rank; ++dim) {
-      kept.push_back(getAffineDimExpr(dim, context));
-    }
-    auto second = linalg::GenericOp::create(
-        builder, loc, type, first->getResult(0), init.get(),
-        ArrayRef{AffineMap::getMultiDimIdentityMap(rank, context),
-                 AffineMap::get(rank, 0, kept, context)},
-        finalKinds, [&](OpBuilder &b, Location location, ValueRange args) {
-          IRMapping operands;
-          operands.map(combiner->getOperand(0), args[1]);
-          operands.map(combiner->getOperand(1), args[0]);
-          linalg::YieldOp::create(b, location,
-                                  b.clone(*combiner, operands)->getResults());
-        });
+    AffineMap result =
+        AffineMap::getMinorIdentityMap(shape.size(), type.getRank(), context);
+    linalg::GenericOp second =
+        steelyard::cuda::joinParts(builder, op, first->getResult(0), result);
     op->replaceAllUsesWith(second);
     op->erase();
   }

@@ -27,8 +27,9 @@ def CUDA_LaunchOp : CUDA_Op<"launch", [AttrSizedOperandSegments, DestinationStyl
                                        DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
   let summary = "runs a kernel";
   let description = [{
-    The kernel takes the inputs, then the destinations, as dense buffers of one dimension. It overwrites every element of
-    its destinations and reads none of them. `grid` and `block` are x, y and z.
+    The kernel takes the inputs, then the destinations, tensors as dense buffers of one dimension, scalars by value. On tensors
+    it overwrites every element of its destinations and reads none of them; on buffers it may read and keep some. `grid` and
+    `block` are x, y and z.
 
     ```mlir
     %y = cuda.launch @kernels::@softmax grid = [16384, 1, 1] block = [128, 1, 1] ins(%x : tensor<16384x4096xbf16>)
@@ -36,7 +37,7 @@ def CUDA_LaunchOp : CUDA_Op<"launch", [AttrSizedOperandSegments, DestinationStyl
     ```
   }];
   let arguments = (ins SymbolRefAttr:$kernel, DenseI32ArrayAttr:$grid, DenseI32ArrayAttr:$block,
-                       Variadic<AnyShaped>:$inputs, Variadic<AnyShaped>:$inits);
+                       Variadic<AnyType>:$inputs, Variadic<AnyShaped>:$inits);
   let results = (outs Variadic<AnyRankedTensor>:$results);
   let assemblyFormat = [{
     $kernel `grid` `=` $grid `block` `=` $block (`ins` `(` $inputs^ `:` type($inputs) `)`)? `outs` `(` $inits `:` type($inits) `)`

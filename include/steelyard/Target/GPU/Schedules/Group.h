@@ -34,6 +34,13 @@ std::optional<Reduction> findReduction(mlir::linalg::GenericOp op);
 /// makes a part, and a second kernel one value of these.
 bool isReducedInParts(mlir::linalg::GenericOp op);
 
+/// What a reduction gives, of parts of it that have been reduced already: the
+/// dimensions of `parts` that `result`, which maps them to the result's, leaves
+/// out.
+mlir::linalg::GenericOp joinParts(mlir::OpBuilder &builder,
+                                  mlir::linalg::GenericOp reduction,
+                                  mlir::Value parts, mlir::AffineMap result);
+
 /// The element of a constant tensor whose elements are all the same; or null.
 mlir::TypedAttr splatOf(mlir::Value tensor);
 
@@ -54,6 +61,8 @@ public:
   /// Adds an operation after those that are in the group. False, with nothing
   /// changed, where their loops do not fit together.
   bool add(mlir::linalg::GenericOp op);
+  /// Takes back the last `add`, once.
+  void removeLast();
 
   llvm::ArrayRef<mlir::linalg::GenericOp> ops() const {
     return operations.getArrayRef();
@@ -72,7 +81,7 @@ public:
   enum class Extent { None, Rows, All };
   Extent extentOf(mlir::linalg::GenericOp op) const;
 
-  Access access(mlir::OpOperand &operand) const;
+  const Access &access(mlir::OpOperand &operand) const;
   /// The space's dimension of an operation's loop, -1: it has one iteration.
   int dimOfLoop(mlir::linalg::GenericOp op, unsigned loop) const;
 
@@ -101,6 +110,8 @@ private:
   llvm::DenseMap<mlir::OpOperand *, Access> accesses;
   llvm::SmallVector<int64_t> spaceSizes;
   llvm::SmallVector<bool> isReduced;
+  /// As it was before the last operation, whose dimensions come last.
+  llvm::SmallVector<bool> wasReduced;
 };
 
 } // namespace steelyard::cuda

@@ -28,6 +28,9 @@ public:
 /// In the order in which they are asked.
 llvm::ArrayRef<std::unique_ptr<Schedule>> allSchedules();
 
+/// The one that runs a group; null if none takes it.
+const Schedule *findSchedule(const Group &group);
+
 std::unique_ptr<Schedule> createFlatSchedule();
 std::unique_ptr<Schedule> createRowsSchedule();
 std::unique_ptr<Schedule> createColumnsSchedule();

@@ -116,6 +116,8 @@ private:
                    mlir::IRMapping &mapping, mlir::Operation *last = nullptr);
   mlir::Value gather(mlir::tensor::ExtractOp op, Point &point,
                      const mlir::IRMapping &mapping);
+  mlir::Value gatherNeighbours(mlir::tensor::ExtractOp op, Point &point,
+                               mlir::ValueRange indices);
   mlir::Value bufferOf(mlir::Value tensor);
 
   llvm::DenseMap<mlir::Value, mlir::Value> buffers, reduced;

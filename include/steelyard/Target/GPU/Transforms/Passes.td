@@ -7,6 +7,60 @@
 
 include "mlir/Pass/PassBase.td"
 
+def CUDAContractions : Pass<"cuda-contractions", "::mlir::func::FuncOp"> {
+  let summary = "gives contractions operands that cuBLASLt takes";
+  let description = [{
+    Operands are both of float64, float32, float16 or bfloat16, or of f8E4M3FN and f8E5M2, not both of the latter. Others become
+    the narrowest of these that holds all their values. A tensor whose batch dimension runs fastest is laid out anew; 8-bit operands
+    need their contracted dimension there. What is not contracted in 8 bits though its operands have no more is said in a remark.
+
+    Sizes that 8 bits don't allow are padded by zeros in contractions that are large enough.
+
+    Numerics: bit for bit but for the order of sums.
+  }];
+  let options = [Option<"leastPadded", "least-padded", "int64_t", "1048576",
+                        "Products, m × n × k, of the smallest contraction that is padded">];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect", "::mlir::arith::ArithDialect"];
+}
+
+def CUDACountLoops : Pass<"cuda-count-loops", "::mlir::func::FuncOp"> {
+  let summary = "lets the host count loops whose trips are known";
+  let description = [{
+    A loop whose condition depends on integers alone that start at constants is followed at compile time. It gets a counter of
+    the host's, so that no condition comes back from the device.
+
+    Numerics: bit for bit.
+  }];
+  let options = [Option<"mostTrips", "most-trips", "int64_t", "100000", "Trips that are followed at most">];
+  let dependentDialects = ["::mlir::scf::SCFDialect", "::mlir::arith::ArithDialect", "::steelyard::host::HostDialect"];
+}
+
+def CUDAScalars : Pass<"cuda-scalars", "::mlir::func::FuncOp"> {
+  let summary = "computes scalars on the device that are computed of its scalars";
+  let description = [{
+    What is computed of elements of tensors of rank 0, and becomes one, exponents and their factors, is a `linalg.generic`
+    without loops, which kernels compute in every thread that needs it. So the host waits for none of them.
+
+    Numerics: bit for bit.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def CUDASlices : Pass<"cuda-slices", "::mlir::func::FuncOp"> {
+  let summary = "makes slices linalg operations";
+  let description = [{
+    `tensor.extract_slice`, and a chain of `tensor.insert_slice`, as a concatenation is, become a `linalg.generic`, which is fused with what is around it.
+    Offsets that are computed of elements of tensors are computed there again, so that none comes back to the host. A slice that is
+    put into a much larger tensor becomes a loop, which works in place where it may.
+
+    Numerics: bit for bit.
+  }];
+  let options = [Option<"inPlaceFactor", "in-place-factor", "int64_t", "4",
+                        "How many times larger than the slice a tensor is that is written in place">];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::scf::SCFDialect"];
+}
+
 def CUDASplitReductions : Pass<"cuda-split-reductions", "::mlir::ModuleOp"> {
   let summary = "reduces in two steps what few blocks would reduce alone";
   let description = [{
@@ -51,13 +105,38 @@ def CUDADeviceMath : Pass<"cuda-device-math", "::mlir::gpu::GPUModuleOp"> {
   let description = [{
     Casts between float32 and f8E4M3FN or f8E5M2 to nearest even become `nvvm.convert`; vectors that hold
     what PTX does otherwise take another branch: NaN keeps its sign, and without `saturate` what is too large is infinite or NaN.
-    `math.exp` in float32 becomes two `ex2.approx`, square roots and roundings are LLVM's intrinsics. Other casts are left
-    to -convert-scaled-cast-to-arith, other functions to CUDA's libdevice.
+    `math.exp` and `math.tanh` in float32 become arithmetic around `ex2.approx` and `rcp.approx`, without branches; so do float32
+    divisions that allow reciprocals (`fastmath<arcp>`), which those of elementary functions do where that suffices, and no others.
+    Square roots and roundings are LLVM's intrinsics. Other casts are left to -convert-scaled-cast-to-arith, other functions to
+    CUDA's libdevice.
 
-    Numerics: casts bit for bit; exp within 3 ulp.
+    Numerics: casts bit for bit; exp, tanh and what divides by a reciprocal within 3 ulp.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::vector::VectorDialect",
                            "::mlir::NVVM::NVVMDialect", "::mlir::LLVM::LLVMDialect", "::mlir::scf::SCFDialect"];
+}
+
+def CUDAOutlineLoops : Pass<"cuda-outline-loops", "::mlir::ModuleOp"> {
+  let summary = "makes a kernel of every loop over scalars that is left";
+  let description = [{
+    On buffers: what no schedule takes, scatters, sorts, scans, reductions of several values at once. The outer loops whose
+    iterations don't depend on each other (`steelyard.parallel`) are shared out among threads, a thread runs the others.
+
+    Numerics: bit for bit.
+  }];
+  let dependentDialects = ["::mlir::gpu::GPUDialect", "::mlir::linalg::LinalgDialect", "::mlir::memref::MemRefDialect",
+                           "::mlir::scf::SCFDialect", "::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect",
+                           "::steelyard::cuda::CUDADialect"];
+}
+
+def CUDAToLLVM : Pass<"cuda-to-llvm", "::mlir::ModuleOp"> {
+  let summary = "lowers host functions to the LLVM dialect, kernels by then machine code";
+  let description = [{
+    Buffers are bare pointers of the device. What is read of them on the host, a loop's condition, is copied there and waited for.
+    Each public function f gets an entry `i32 steelyard_entry_f(context, arena, arguments, results)`. The module's kernels,
+    their machine code and constants are put into attributes and globals, from which the executable's description is made.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }
 
 #endif // STEELYARD_TARGET_GPU_TRANSFORMS_PASSES

@@ -1,7 +1,0 @@
-// RUN: steelyard-opt %s -verify-diagnostics
-
-func.func @f(%x: f64) -> f64 {
-  // expected-error@+1 {{does not know 'gets'}}
-  %0 = cpu.libm "gets" %x : f64
-  return %0 : f64
-}

@@ -1,0 +1,67 @@
+# Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Runs what was prepared, each program in a process of its own: what a faulty kernel does to a device ends with it."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import os
+import pathlib
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+
+#: How many times the error of JAX, or of the CPU target, a result may have, and what is added in float32.
+FACTOR, SLACK = 4.0, 2.0**-20
+
+
+def error(got: Any, want: Any) -> float:
+    got, want = np.asarray(got, np.float64), np.asarray(want, np.float64)
+    norm = np.linalg.norm(want.ravel())
+    return float(np.linalg.norm((got - want).ravel()) / (norm or 1))
+
+
+def check(path: pathlib.Path) -> list[str]:
+    """What is wrong with a program's results; called in a process of its own."""
+    import steelyard
+
+    data = np.load(path.with_suffix(".npz"))
+    count = sum(name.startswith("argument") for name in data.files)
+    arguments = [data[f"argument{i}"] for i in range(count)]
+    library = steelyard.load(path)
+    first, second = ([np.asarray(result) for result in library(*arguments)] for _ in range(2))
+    # A single number's error is a draw of chance: it is held to the program's largest.
+    largest = max(float(data[f"peer{i}"]) for i in range(len(first))) if first else 0.0
+    faults = []
+    for index, result in enumerate(first):
+        want = data[f"want{index}"]
+        peer = float(data[f"peer{index}"]) if want.size > 1 else largest
+        if result.shape != want.shape:
+            faults.append(f"result {index} has shape {result.shape}, not {want.shape}")
+            continue
+        got = error(result, want)
+        if not got <= FACTOR * peer + SLACK:
+            faults.append(f"result {index}, {result.dtype}{list(result.shape)}: error {got:.3g}, its peer's {peer:.3g}")
+        if result.tobytes() != second[index].tobytes():
+            faults.append(f"result {index} differs between two calls")
+    return faults
+
+
+def run_one(path: pathlib.Path) -> str:
+    """Empty if all is well."""
+    command = [*os.environ.get("STEELYARD_CHECK_UNDER", "").split(), sys.executable, "-m", "gpu", "check", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return "" if done.returncode == 0 else (done.stdout + done.stderr[-1500:]).strip()
+
+
+def run(folder: pathlib.Path, workers: int) -> bool:
+    """Runs all programs in a folder and prints those that fail."""
+    paths = sorted(folder.glob("*.so"))
+    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        failures = {path: text for path, text in zip(paths, pool.map(run_one, paths), strict=True) if text}
+    for path, text in failures.items():
+        print(f"{path.stem}: {text}\n")
+    print(f"{len(paths) - len(failures)} of {len(paths)} programs are right")
+    return bool(paths) and not failures
