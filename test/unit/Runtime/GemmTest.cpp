@@ -513,6 +513,9 @@ static void testRefused(const Runner &runner, steelyard_context *context) {
   EXPECT_CONTAINS(run(desc), "operand a of type f32 into f64");
   desc = good;
   desc.c_type = STEELYARD_F16;
+  EXPECT_CONTAINS(run(desc), "12 a contraction into f16");
+  desc = good;
+  desc.c_type = STEELYARD_F16;
   EXPECT_CONTAINS(run(desc), "into f16");
   desc = good;
   desc.b_type = 0;
