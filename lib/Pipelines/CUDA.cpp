@@ -22,7 +22,7 @@ using namespace steelyard;
 static void buildLinalg(OpPassManager &pm, const TargetOptions &) {
   ConvertStableHLOToLinalgOptions options;
   options.keepFunctions = true;
-  options.workByDestination = int64_t{1} << 28; // tens of microseconds
+  options.workByDestination = int64_t{1} << 31; // half a millisecond
   steelyard::convertToLinalg(pm, options);
 }
 
@@ -37,7 +37,11 @@ static void buildKernels(OpPassManager &pm, const TargetOptions &) {
   pm.addNestedPass<func::FuncOp>(host::createHostFuseElementwise());
   pm.addPass(createCSEPass());
   pm.addPass(cuda::createCUDASplitReductions());
+  pm.addPass(createCSEPass());
   pm.addPass(cuda::createCUDAFormKernels());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  pm.addPass(cuda::createCUDAMergeLaunches());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
 }

@@ -266,38 +266,53 @@ class DeviceFunction:
         self._index = index
         self._device = device
         self._sites = sites
-        self._takes = [(dtype_of(argument.element_type), tuple(argument.shape)) for argument in arguments]
-        self._gives = [(tuple(result.shape), dtype_of(result.element_type)) for result in results]
-        # Of each result its memory's index, or None where it has no elements.
-        sizes = [math.prod(shape) * dtype.itemsize for shape, dtype in self._gives]
-        self._sizes = [rounded(size) for size in sizes if size]
-        self._blocks = [sum(size > 0 for size in sizes[:index]) if size else None for index, size in enumerate(sizes)]
+        self._takes = [
+            (dtype_of(argument.element_type), tuple(argument.shape), index) for index, argument in enumerate(arguments)
+        ]
+        # With whether it has elements, and memory.
+        self._gives = [
+            (tuple(result.shape), dtype_of(result.element_type), math.prod(result.shape) > 0) for result in results
+        ]
+        self._sizes = [rounded(math.prod(shape) * dtype.itemsize) for shape, dtype, some in self._gives if some]
 
     def _arguments(self, arrays: Sequence[Any]) -> list[DeviceArray]:
         # Compiled code trusts its pointers: what they point to is checked here, once for all callers.
         if len(arrays) != len(self._takes):
             raise RunError(f"{self.name} takes {len(self._takes)} arrays, got {len(arrays)}")
-        arguments = []
-        for index, (array, (dtype, shape)) in enumerate(zip(arrays, self._takes, strict=True)):
-            if array.dtype != dtype or array.shape != shape:
-                raise RunError(
-                    f"argument {index} of {self.name} is {self.arguments[index].element_type}{list(shape)}, "
-                    f"got {array.dtype}{list(array.shape)}"
-                )
-            try:
-                there = taken(array, self._device)
-            except RunError as error:
-                raise RunError(f"argument {index} of {self.name} {error}") from None
-            arguments.append(_argument(self._device, array) if there is None else there)
-        return arguments
+        device = self._device
+        return [
+            array
+            if array.__class__ is DeviceArray
+            and array._device is device
+            and array.dtype == expected[0]
+            and array.shape == expected[1]
+            else self._argument(array, expected)
+            for array, expected in zip(arrays, self._takes, strict=True)
+        ]
+
+    def _argument(self, array: Any, expected: tuple[Any, tuple[int, ...], int]) -> DeviceArray:
+        """An argument that is not on the device as it is to be."""
+        dtype, shape, index = expected
+        if array.dtype != dtype or array.shape != shape:
+            raise RunError(
+                f"argument {index} of {self.name} is {self.arguments[index].element_type}{list(shape)}, "
+                f"got {array.dtype}{list(array.shape)}"
+            )
+        try:
+            there = taken(array, self._device)
+        except RunError as error:
+            raise RunError(f"argument {index} of {self.name} {error}") from None
+        return _argument(self._device, array) if there is None else there
 
     def _results(self) -> list[DeviceArray]:
-        device, blocks = self._device, self._device.allocate_all(self._sizes)
-        results = []
-        for (shape, dtype), index in zip(self._gives, self._blocks, strict=True):
-            block = None if index is None else blocks[index]
-            results.append(DeviceArray(device, block.address if block else 0, shape, dtype, block))
-        return results
+        device = self._device
+        blocks = iter(device.allocate_all(self._sizes))
+        return [
+            DeviceArray(device, (block := next(blocks)).address, shape, dtype, block)
+            if has_elements
+            else DeviceArray(device, 0, shape, dtype, None)
+            for shape, dtype, has_elements in self._gives
+        ]
 
     def __call__(self, arrays: Sequence[Any]) -> list[DeviceArray]:
         """Runs on arrays of the function's types and shapes; new arrays come back, before they are computed."""
@@ -311,7 +326,7 @@ class DeviceFunction:
             if code == _abi.RESOURCE_EXHAUSTED:  # for the arena, or constants
                 self._device.release()
                 code = lists.execute(self._handle, self._index, context, error)
-            if any(array.is_foreign for array in arguments):
+            if any(array._owner.__class__ is not Block and array.is_foreign for array in arguments):
                 waited = _abi.runtime().steelyard_context_synchronize(context, None if code else error)
                 code = code or waited
         finally:

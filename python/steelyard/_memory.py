@@ -11,6 +11,7 @@ from __future__ import annotations
 import atexit
 import collections
 import ctypes
+import heapq
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -71,7 +72,9 @@ class Device:
         self._contexts = _abi.Contexts(options)
         self._lock = threading.RLock()  # a garbage collection inside may want memory, too
         self._keeper = 0  # a context that is never destroyed: memory may go with the last one
-        self._free: dict[int, list[int]] = {}  # by size
+        # By size, heaps: the lowest address first. So the addresses of a loop's arrays come back after a few steps in
+        # whatever order they were freed, and calls are replayed as graphs.
+        self._free: dict[int, list[int]] = {}
         self._returned: collections.deque[tuple[int, int, bool]] = collections.deque()
         self._numbers: dict[bytes, Block] = {}  # scalars that were arguments, the last used last
 
@@ -99,15 +102,17 @@ class Device:
         self._check_is_not_over()
         with self._lock:
             self._collect()
-            blocks = []
-            for size in sizes:
-                free = self._free.get(size)
-                if not free:
-                    _dlpack.sweep()
-                    self._collect()
-                    free = self._free.get(size)
-                blocks.append(Block(self, free.pop() if free else self._allocate(size), size))
-            return blocks
+            return [
+                Block(self, heapq.heappop(free) if (free := self._free.get(size)) else self._another(size), size)
+                for size in sizes
+            ]
+
+    def _another(self, size: int) -> int:
+        """Where nothing is free of that size."""
+        _dlpack.sweep()
+        self._collect()
+        free = self._free.get(size)
+        return heapq.heappop(free) if free else self._allocate(size)
 
     def _allocate(self, size: int) -> int:
         if not self._keeper:
@@ -129,7 +134,7 @@ class Device:
             if is_used_elsewhere:  # the driver waits for all streams
                 _abi.runtime().steelyard_context_free(self._keeper, address, None)
             else:
-                self._free.setdefault(size, []).append(address)
+                heapq.heappush(self._free.setdefault(size, []), address)
 
     def release(self) -> None:
         """Gives back what is not in use: free memory, the arenas of contexts that are idle."""

@@ -2,6 +2,7 @@
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "steelyard/Conversion/StableHLOToLinalg/StableHLOToLinalg.h"
 #include "steelyard/Dialect/StableHLO/IR/StableHLO.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -37,10 +38,18 @@ public:
         shownDims.push_back(dim);
       }
     }
+    ownInput.resize(batchDims.size(), -1);
+    for (auto [inputDim, indexDim] :
+         llvm::zip(numbers.getInputBatchingDims(),
+                   numbers.getScatterIndicesBatchingDims())) {
+      bool isBehind = numbers.getIndexVectorDim() < indexDim;
+      ownInput[indexDim - (isBehind ? 1 : 0)] = inputDim;
+    }
   }
 
-  /// Empty if the computation has no lowering.
-  SmallVector<Value> write() {
+  /// Empty if the computation has no lowering. With `inParallel` loops over
+  /// what has its own part of the results are outside, and marked so.
+  SmallVector<Value> write(bool inParallel) {
     SmallVector<Value> results;
     for (auto [value, result] :
          llvm::zip(adaptor.getInputs(), op.getResults())) {
@@ -49,18 +58,38 @@ public:
     if (isEmpty(update)) {
       return results;
     }
-    results = nest(sizesOf(batchDims), results,
-                   [&](ValueRange batch, ValueRange carried) {
-                     return window(batch, carried);
-                   });
+    SmallVector<int64_t> apart, inOrder, inWindow;
+    for (auto [dim, own] : llvm::zip(batchDims, ownInput)) {
+      (inParallel && own >= 0 ? apart : inOrder).push_back(dim);
+    }
+    for (auto [dim, inputDim] : llvm::zip(windowDims, shownDims)) {
+      bool starts =
+          llvm::is_contained(numbers.getScatterDimsToOperandDims(), inputDim);
+      (inParallel && !starts ? apart : inWindow).push_back(dim);
+    }
+    SmallVector<Value> from(update.getRank());
+    auto place = [&](ArrayRef<int64_t> dims, ValueRange ivs) {
+      for (auto [dim, iv] : llvm::zip(dims, ivs)) {
+        from[dim] = iv;
+      }
+    };
+    auto body = [&](ValueRange outer, ValueRange all) {
+      place(apart, outer);
+      return nest(sizesOf(inOrder), all,
+                  [&](ValueRange ivs, ValueRange carried) {
+                    place(inOrder, ivs);
+                    return window(from, inWindow, carried);
+                  });
+    };
+    results = nest(sizesOf(apart), results, body, /*isParallel=*/true);
     return failed ? SmallVector<Value>() : results;
   }
 
   /// Elements of the results, and how often each is asked for an update.
   int64_t workByDestination() const {
     int64_t work = input.getNumElements();
-    for (int64_t dim : batchDims) {
-      work *= update.getDimSize(dim);
+    for (auto [dim, own] : llvm::zip(batchDims, ownInput)) {
+      work *= own < 0 ? update.getDimSize(dim) : 1;
     }
     return work;
   }
@@ -90,10 +119,24 @@ public:
           for (int64_t dim = 0; dim < rank; ++dim) {
             at.push_back(linalg::IndexOp::create(b, loc, dim));
           }
+          SmallVector<int64_t> asked;
+          SmallVector<Value> from(update.getRank());
+          for (auto [dim, own] : llvm::zip(batchDims, ownInput)) {
+            if (own >= 0) {
+              from[dim] = at[own];
+            } else if (update.getDimSize(dim) == 1) {
+              from[dim] = constant(0);
+            } else {
+              asked.push_back(dim);
+            }
+          }
           SmallVector<Value> joined =
-              nest(sizesOf(batchDims), elements.take_front(count),
-                   [&](ValueRange batch, ValueRange carried) {
-                     return joinAt(at, batch, carried);
+              nest(sizesOf(asked), elements.take_front(count),
+                   [&](ValueRange ivs, ValueRange carried) {
+                     for (auto [dim, iv] : llvm::zip(asked, ivs)) {
+                       from[dim] = iv;
+                     }
+                     return joinAt(at, from, carried);
                    });
           linalg::YieldOp::create(b, loc, joined);
         });
@@ -102,14 +145,18 @@ public:
   }
 
 private:
-  /// An element joined with what an index vector's window has for it.
-  SmallVector<Value> joinAt(ArrayRef<Value> at, ValueRange batch,
+  /// The index vector's place among all, of an update's element.
+  SmallVector<Value> batchOf(ArrayRef<Value> from) {
+    return llvm::map_to_vector(batchDims,
+                               [&](int64_t dim) { return from[dim]; });
+  }
+
+  /// An element joined with what an index vector's window has for it: of a
+  /// window that has nothing for it the first element is read, and not used, so
+  /// that many can be read before the first is known.
+  SmallVector<Value> joinAt(ArrayRef<Value> at, SmallVector<Value> from,
                             ValueRange carried) {
-    auto [start, inside] = startOf(batch);
-    SmallVector<Value> from(update.getRank());
-    for (auto [dim, iv] : llvm::zip(batchDims, batch)) {
-      from[dim] = iv;
-    }
+    auto [start, inside] = startOf(batchOf(from));
     for (int64_t dim = 0; dim < input.getRank(); ++dim) {
       Value offset = arith::SubIOp::create(b, loc, at[dim], start[dim]);
       // As an unsigned number, a negative one is beyond all.
@@ -118,15 +165,10 @@ private:
       inside = arith::AndIOp::create(b, loc, inside, has);
       if (const int64_t *shown = llvm::find(shownDims, dim);
           shown != shownDims.end()) {
-        from[windowDims[shown - shownDims.begin()]] = offset;
+        from[windowDims[shown - shownDims.begin()]] =
+            arith::SelectOp::create(b, loc, has, offset, constant(0));
       }
     }
-    auto choice = scf::IfOp::create(b, loc, carried.getTypes(), inside,
-                                    /*withElseRegion=*/true);
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(choice.elseBlock());
-    scf::YieldOp::create(b, loc, carried);
-    b.setInsertionPointToStart(choice.thenBlock());
     SmallVector<Value> arguments(carried);
     for (auto [index, element] : llvm::enumerate(carried)) {
       arguments.push_back(updateAt(index, from, element.getType()));
@@ -134,8 +176,11 @@ private:
     SmallVector<Value> values =
         emitComputation(b, converter, op.getUpdateComputation(), arguments);
     failed |= values.empty();
-    scf::YieldOp::create(b, loc, values.empty() ? carried : ValueRange(values));
-    return SmallVector<Value>(choice.getResults());
+    SmallVector<Value> joined(carried);
+    for (auto [before, value] : llvm::zip(joined, values)) {
+      before = arith::SelectOp::create(b, loc, inside, value, before);
+    }
+    return joined;
   }
 
   /// An element of an update, in the type of its result.
@@ -160,8 +205,8 @@ private:
         dims, [&](int64_t dim) { return constant(update.getDimSize(dim)); });
   }
 
-  SmallVector<Value> nest(ArrayRef<Value> sizes, ValueRange carried,
-                          Body body) {
+  SmallVector<Value> nest(ArrayRef<Value> sizes, ValueRange carried, Body body,
+                          bool isParallel = false) {
     SmallVector<Value> low(sizes.size(), constant(0)),
         step(sizes.size(), constant(1));
     scf::LoopNest loops = scf::buildLoopNest(
@@ -169,6 +214,9 @@ private:
         [&](OpBuilder &, Location, ValueRange ivs, ValueRange values) {
           return scf::ValueVector(body(ivs, values));
         });
+    if (isParallel) {
+      llvm::for_each(loops.loops, markParallel);
+    }
     // buildLoopNest moves the insertion point into the loops and back.
     return SmallVector<Value>(loops.results);
   }
@@ -212,10 +260,10 @@ private:
                                          start[dim], constant(starts));
       inside = arith::AndIOp::create(b, loc, inside, fits);
     }
-    for (auto [inputDim, indexDim] :
-         llvm::zip(numbers.getInputBatchingDims(),
-                   numbers.getScatterIndicesBatchingDims())) {
-      start[inputDim] = batch[indexDim - (vectorDim < indexDim ? 1 : 0)];
+    for (auto [own, index] : llvm::zip(ownInput, batch)) {
+      if (own >= 0) {
+        start[own] = index;
+      }
     }
     return {start, inside};
   }
@@ -227,30 +275,30 @@ private:
                : update.getDimSize(windowDims[shown - shownDims.begin()]);
   }
 
-  SmallVector<Value> window(ValueRange batch, ValueRange carried) {
-    auto [start, inside] = startOf(batch);
+  /// All of a window along `dims`; along others at `from`.
+  SmallVector<Value> window(SmallVector<Value> from, ArrayRef<int64_t> dims,
+                            ValueRange carried) {
+    auto [start, inside] = startOf(batchOf(from));
     // A window outside has no elements.
-    SmallVector<Value> sizes = sizesOf(windowDims);
-    bool isScalar = sizes.empty();
-    if (isScalar) {
+    SmallVector<Value> sizes = sizesOf(dims);
+    if (dims.empty()) {
       sizes.push_back(constant(1));
     }
     sizes[0] = arith::SelectOp::create(b, loc, inside, sizes[0], constant(0));
     return nest(sizes, carried, [&](ValueRange ivs, ValueRange values) {
-      return element(batch, isScalar ? ValueRange() : ivs, start, values);
+      for (auto [dim, iv] : llvm::zip(dims, ivs)) {
+        from[dim] = iv;
+      }
+      return element(from, start, values);
     });
   }
 
-  SmallVector<Value> element(ValueRange batch, ValueRange offset,
-                             ArrayRef<Value> start, ValueRange carried) {
-    SmallVector<Value> from(update.getRank()), to(start);
-    for (auto [dim, iv] : llvm::zip(batchDims, batch)) {
-      from[dim] = iv;
-    }
-    for (auto [updateDim, inputDim, iv] :
-         llvm::zip(windowDims, shownDims, offset)) {
-      from[updateDim] = iv;
-      to[inputDim] = arith::AddIOp::create(b, loc, to[inputDim], iv);
+  SmallVector<Value> element(ArrayRef<Value> from, ArrayRef<Value> start,
+                             ValueRange carried) {
+    SmallVector<Value> to(start);
+    for (auto [updateDim, inputDim] : llvm::zip(windowDims, shownDims)) {
+      to[inputDim] =
+          arith::AddIOp::create(b, loc, to[inputDim], from[updateDim]);
     }
     SmallVector<Value> arguments, updates;
     for (auto [index, tensor] : llvm::enumerate(carried)) {
@@ -278,6 +326,9 @@ private:
   RankedTensorType input, update;
   /// Dimensions of the updates, and of the inputs those that windows have.
   SmallVector<int64_t> windowDims, batchDims, shownDims;
+  /// Of each of `batchDims`, the dimension of the inputs that it runs along,
+  /// so that no two of its indices meet; -1: there is none.
+  SmallVector<int64_t> ownInput;
   bool failed = false;
 };
 
@@ -293,7 +344,7 @@ struct Scatter : OpConversionPattern<ScatterOp> {
     ScatterWriter writer(rewriter, op, adaptor, *getTypeConverter());
     SmallVector<Value> results = writer.workByDestination() <= workByDestination
                                      ? writer.writeByDestination()
-                                     : writer.write();
+                                     : writer.write(workByDestination >= 0);
     if (results.empty()) {
       return failure();
     }

@@ -5,8 +5,8 @@
 
 // Every schedule's code is accepted by ptxas, and none spills.
 // CHECK-NOT: {{[1-9][0-9]*}} bytes of spills
-// CHECK: columns_{{[0-9]}}: {{[0-9]+}} registers, 0 bytes of spills, 8192 bytes shared
-// CHECK: flat_{{[0-9]}}: {{[0-9]+}} registers, 0 bytes of spills, 0 bytes shared
+// CHECK: columns_{{[0-9]}}: {{[0-9]+}} registers, 0 bytes of spills, 4096 bytes shared
+// CHECK: merged_{{[0-9]}}: {{[0-9]+}} registers, 0 bytes of spills, 4096 bytes shared
 // CHECK: rows_{{[0-9]}}: {{[0-9]+}} registers, 0 bytes of spills, 32 bytes shared
 // CHECK-NOT: {{[1-9][0-9]*}} bytes of spills
 

@@ -49,18 +49,28 @@ func.func @scalar(%a: tensor<f32>, %x: tensor<64xf32>) -> (tensor<f32>, tensor<6
 
 // -----
 
-// An amax beside a cast: one reading, a part of the amax a block, that of all in a second kernel.
+// An amax beside a cast: one reading, a part of the amax a block; the last block to end joins them.
 // CHECK-LABEL: gpu.module @kernels
-// CHECK: gpu.func @flat_0(%{{.*}}: memref<1048576xbf16>, %[[Q:[a-z0-9]+]]: memref<1048576xf8E4M3FN>, %[[PARTS:[a-z0-9]+]]: memref<256xf32>)
+// CHECK: gpu.func @flat_0(%{{.*}}: memref<1048576xbf16>, %[[COUNTERS:[a-z0-9]+]]: memref<1xi32>, %[[NUMBER:[a-z0-9]+]]: index, %[[Q:[a-z0-9]+]]: memref<1048576xf8E4M3FN>, %[[PARTS:[a-z0-9]+]]: memref<256xf32>, %[[AMAX:[a-z0-9]+]]: memref<1xf32>)
+// CHECK-DAG: %[[LAST:.*]] = arith.constant 255 : i32
+// CHECK-DAG: %[[NONE:.*]] = arith.constant 0 : i32
 // CHECK: vector.store %{{.*}}, %[[Q]]
 // CHECK: gpu.shuffle xor
 // CHECK: gpu.barrier
 // CHECK: scf.if
 // CHECK: memref.store %{{.*}}, %[[PARTS]][%{{.*}}]
-// CHECK: gpu.func @rows_1(%{{.*}}: memref<256xf32>, %{{.*}}: memref<1xf32>)
+// CHECK: llvm.atomicrmw add %{{.*}}, %{{.*}} syncscope("device") acq_rel
+// CHECK: gpu.barrier
+// CHECK: arith.cmpi eq, %{{.*}}, %[[LAST]]
+// CHECK: scf.if
+// CHECK: scf.for
+// CHECK: memref.load %[[PARTS]]
+// CHECK: memref.store %{{.*}}, %[[AMAX]]
+// CHECK: memref.store %[[NONE]], %[[COUNTERS]][%[[NUMBER]]]
 // CHECK-LABEL: func.func @cast
-// CHECK: %[[CODES:.*]]:2 = cuda.launch @kernels::@flat_0 grid = [256, 1, 1]
-// CHECK: cuda.launch @kernels::@rows_1 grid = [1, 1, 1] {{.*}} ins(%[[CODES]]#1 : tensor<256xf32>)
+// CHECK: %[[ZEROS:.*]] = cuda.zero outs(%{{.*}} : tensor<1xi32>)
+// CHECK: %[[CODES:.*]]:3 = cuda.launch @kernels::@flat_0 grid = [256, 1, 1] {{.*}} ins(%{{.*}}, %[[ZEROS]], %c0 :
+// CHECK: return %[[CODES]]#0, %[[CODES]]#2
 func.func @cast(%x: tensor<1024x1024xbf16>) -> (tensor<1024x1024xf8E4M3FN>, tensor<f32>) {
   %zero = stablehlo.constant dense<0.0> : tensor<f32>
   %w = stablehlo.convert %x : (tensor<1024x1024xbf16>) -> tensor<1024x1024xf32>
@@ -68,4 +78,22 @@ func.func @cast(%x: tensor<1024x1024xbf16>) -> (tensor<1024x1024xf8E4M3FN>, tens
   %a = stablehlo.abs %w : tensor<1024x1024xf32>
   %m = stablehlo.reduce(%a init: %zero) applies stablehlo.maximum across dimensions = [0, 1] : (tensor<1024x1024xf32>, tensor<f32>) -> tensor<f32>
   return %q, %m : tensor<1024x1024xf8E4M3FN>, tensor<f32>
+}
+
+// -----
+
+// Of many blocks, a second kernel joins the parts.
+// CHECK-LABEL: gpu.module @kernels
+// CHECK: gpu.func @rows_1(%{{.*}}: memref<2048xf32>, %{{.*}}: memref<1xf32>)
+// CHECK-LABEL: func.func @many
+// CHECK-NOT: cuda.zero
+// CHECK: %[[CODES:.*]]:2 = cuda.launch @kernels::@flat_0 grid = [2048, 1, 1]
+// CHECK: cuda.launch @kernels::@rows_1 grid = [1, 1, 1] {{.*}} ins(%[[CODES]]#1 : tensor<2048xf32>)
+func.func @many(%x: tensor<4096x4096xbf16>) -> (tensor<4096x4096xf8E4M3FN>, tensor<f32>) {
+  %zero = stablehlo.constant dense<0.0> : tensor<f32>
+  %w = stablehlo.convert %x : (tensor<4096x4096xbf16>) -> tensor<4096x4096xf32>
+  %q = stablehlo.convert %w : (tensor<4096x4096xf32>) -> tensor<4096x4096xf8E4M3FN>
+  %a = stablehlo.abs %w : tensor<4096x4096xf32>
+  %m = stablehlo.reduce(%a init: %zero) applies stablehlo.maximum across dimensions = [0, 1] : (tensor<4096x4096xf32>, tensor<f32>) -> tensor<f32>
+  return %q, %m : tensor<4096x4096xf8E4M3FN>, tensor<f32>
 }

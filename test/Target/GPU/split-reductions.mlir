@@ -15,22 +15,22 @@ func.func @outer(%x: tensor<4x1024x4096xf32>) -> tensor<4xf32> {
 // One loop in pieces; the initial value counts once.
 // CHECK-LABEL: func.func @line
 // CHECK-DAG: %[[NEUTRAL:.*]] = arith.constant 0xFF800000 : f32
-// CHECK-DAG: %[[PIECES:.*]] = tensor.expand_shape %{{.*}} {{\[\[}}0, 1]] output_shape [128, 256] : tensor<32768xf32> into tensor<128x256xf32>
+// CHECK-DAG: %[[PIECES:.*]] = tensor.expand_shape %{{.*}} {{\[\[}}0], [1, 2]] output_shape [2, 128, 256] : tensor<2x32768xf32> into tensor<2x128x256xf32>
 // CHECK: linalg.fill ins(%[[NEUTRAL]] : f32)
-// CHECK: %[[PARTS:.*]] = linalg.generic {{.*}}iterator_types = ["parallel", "reduction"]} ins(%[[PIECES]] : tensor<128x256xf32>) outs(%{{.*}} : tensor<128xf32>)
-// CHECK: linalg.generic {{.*}}iterator_types = ["reduction"]} ins(%[[PARTS]] : tensor<128xf32>)
-func.func @line(%x: tensor<32768xf32>) -> tensor<f32> {
+// CHECK: %[[PARTS:.*]] = linalg.generic {{.*}}iterator_types = ["parallel", "parallel", "reduction"]} ins(%[[PIECES]] : tensor<2x128x256xf32>) outs(%{{.*}} : tensor<128x2xf32>)
+// CHECK: linalg.generic {{.*}}iterator_types = ["reduction", "parallel"]} ins(%[[PARTS]] : tensor<128x2xf32>)
+func.func @line(%x: tensor<2x32768xf32>) -> tensor<2xf32> {
   %one = stablehlo.constant dense<1.0> : tensor<f32>
-  %s = stablehlo.reduce(%x init: %one) applies stablehlo.maximum across dimensions = [0] : (tensor<32768xf32>, tensor<f32>) -> tensor<f32>
-  return %s : tensor<f32>
+  %s = stablehlo.reduce(%x init: %one) applies stablehlo.maximum across dimensions = [1] : (tensor<2x32768xf32>, tensor<f32>) -> tensor<2xf32>
+  return %s : tensor<2xf32>
 }
 
 // -----
 
-// Across memory: 4096 sums are 32 blocks' work.
+// Across memory: 4096 sums are 32 blocks' work, and a piece of 64 columns is enough for one.
 // CHECK-LABEL: func.func @columns
-// CHECK: tensor.expand_shape {{.*}} output_shape [32, 256, 4096]
-// CHECK: linalg.generic {{.*}}iterator_types = ["parallel", "reduction", "parallel"]} {{.*}} outs(%{{.*}} : tensor<32x4096xf32>)
+// CHECK: tensor.expand_shape {{.*}} output_shape [128, 64, 4096]
+// CHECK: linalg.generic {{.*}}iterator_types = ["parallel", "reduction", "parallel"]} {{.*}} outs(%{{.*}} : tensor<128x4096xf32>)
 // CHECK: linalg.generic {{.*}}iterator_types = ["reduction", "parallel"]} {{.*}} outs(%{{.*}} : tensor<4096xf32>)
 func.func @columns(%x: tensor<8192x4096xf32>) -> tensor<4096xf32> {
   %zero = stablehlo.constant dense<0.0> : tensor<f32>
@@ -40,7 +40,7 @@ func.func @columns(%x: tensor<8192x4096xf32>) -> tensor<4096xf32> {
 
 // -----
 
-// Enough rows, little work, what schedules reduce in parts, and a prime number of elements stay as they are.
+// Enough rows, one result, which schedules reduce in parts, and a prime number of elements stay as they are.
 // CHECK-LABEL: func.func @stay
 // CHECK-COUNT-4: "reduction"]}
 // CHECK-NOT: "reduction"

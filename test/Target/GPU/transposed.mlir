@@ -1,4 +1,4 @@
-// RUN: steelyard-opt %s --split-input-file --steelyard-cuda-kernels | FileCheck %s
+// RUN: steelyard-opt %s --split-input-file --steelyard-import --convert-stablehlo-to-linalg --cuda-form-kernels --canonicalize --cse | FileCheck %s
 
 // Read in lines, written in lines: a tile goes through shared memory.
 // CHECK-LABEL: gpu.module @kernels
@@ -41,11 +41,11 @@ func.func @both(%x: tensor<1024x1024xf32>) -> (tensor<1024x1024xf8E4M3FN>, tenso
 
 // What is beyond a tile's end is neither read nor written; narrow matrices are not worth a tile.
 // CHECK-LABEL: gpu.module @kernels
-// CHECK-DAG: gpu.func @transposed_0(%{{.*}}: memref<999000xf32>
+// CHECK-DAG: gpu.func @transposed_0(%{{.*}}: memref<1998000xf32>
 // CHECK-DAG: gpu.func @flat_1(%{{.*}}: memref<8000xf32>
-// CHECK: cuda.launch @kernels::@transposed_0 grid = [256, 1, 1]
-func.func @odd(%x: tensor<1000x999xf32>, %y: tensor<1000x8xf32>) -> (tensor<999x1000xf32>, tensor<8x1000xf32>) {
-  %t = stablehlo.transpose %x, dims = [1, 0] : (tensor<1000x999xf32>) -> tensor<999x1000xf32>
+// CHECK: cuda.launch @kernels::@transposed_0 grid = [512, 1, 1]
+func.func @odd(%x: tensor<2000x999xf32>, %y: tensor<1000x8xf32>) -> (tensor<999x2000xf32>, tensor<8x1000xf32>) {
+  %t = stablehlo.transpose %x, dims = [1, 0] : (tensor<2000x999xf32>) -> tensor<999x2000xf32>
   %u = stablehlo.transpose %y, dims = [1, 0] : (tensor<1000x8xf32>) -> tensor<8x1000xf32>
-  return %t, %u : tensor<999x1000xf32>, tensor<8x1000xf32>
+  return %t, %u : tensor<999x2000xf32>, tensor<8x1000xf32>
 }

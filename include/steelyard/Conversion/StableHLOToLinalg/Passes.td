@@ -34,7 +34,8 @@ def ConvertStableHLOToLinalg : Pass<"convert-stablehlo-to-linalg", "::mlir::Modu
                         "Elementary functions stay operations of the math dialect">,
                  Option<"workByDestination", "work-by-destination", "int64_t", "-1",
                         "Scatters of at most so many elements of the result times index vectors become linalg.generic over the "
-                        "elements, which ask all index vectors: more work, all of it independent">];
+                        "elements, which ask all index vectors: more work, all of it independent. Of larger ones what has its own part of the "
+                        "result is done in parallel loops. -1: one after the other">];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect",
                            "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
                            "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect", "::mlir::scaled::ScaledDialect",

@@ -50,10 +50,32 @@ struct LaunchBufferization
   }
 };
 
+struct ZeroBufferization
+    : DstBufferizableOpInterfaceExternalModel<ZeroBufferization, ZeroOp> {
+  bool bufferizesToMemoryRead(Operation *, OpOperand &,
+                              const AnalysisState &) const {
+    return false;
+  }
+
+  LogicalResult bufferize(Operation *op, RewriterBase &rewriter,
+                          const BufferizationOptions &options,
+                          BufferizationState &state) const {
+    FailureOr<Value> buffer =
+        getBuffer(rewriter, cast<ZeroOp>(op).getInit(), options, state);
+    if (failed(buffer)) {
+      return failure();
+    }
+    ZeroOp::create(rewriter, op->getLoc(), Type(), *buffer);
+    replaceOpWithBufferizedValues(rewriter, op, *buffer);
+    return success();
+  }
+};
+
 } // namespace
 
 void steelyard::cuda::registerBufferization(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, CUDADialect *) {
     LaunchOp::attachInterface<LaunchBufferization>(*context);
+    ZeroOp::attachInterface<ZeroBufferization>(*context);
   });
 }

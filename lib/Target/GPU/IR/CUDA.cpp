@@ -93,3 +93,11 @@ void LaunchOp::getEffects(
   add(getInitsMutable(), MemoryEffects::Read::get());
   add(getInitsMutable(), MemoryEffects::Write::get());
 }
+
+void ZeroOp::getEffects(
+    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
+        &effects) {
+  if (isa<MemRefType>(getInit().getType())) {
+    effects.emplace_back(MemoryEffects::Write::get(), &getInitMutable());
+  }
+}

@@ -37,7 +37,8 @@ public:
     vectors = rows / lanes;
     warps = std::clamp<int64_t>(
         llvm::PowerOf2Ceil(llvm::divideCeilSigned(columns, kUnroll)), 1,
-        w.group.ops().size() > kManyOps ? kMaxWarps / 2 : kMaxWarps);
+        llvm::divideCeilSigned(vectors, kWarp) < kFew ? kMaxWarpsOfFew
+                                                      : kMaxWarps);
   }
 
   LaunchShape write() {
@@ -57,8 +58,9 @@ public:
 
 private:
   static constexpr int64_t kWarp = 32;
-  static constexpr int64_t kMaxWarps = 16;
-  static constexpr size_t kManyOps = 2; // more take more registers than 128
+  // Many small blocks end at different times, and leave none idle at the end;
+  // few have to be large.
+  static constexpr int64_t kMaxWarps = 8, kMaxWarpsOfFew = 16, kFew = 132;
   static constexpr int64_t kUnroll = 4; // columns of a thread at once
 
   SmallVector<Value> pass(const Phase &phase) override {
@@ -93,9 +95,9 @@ struct Columns : Schedule {
   StringRef name() const override { return "columns"; }
 
   bool takes(const Group &group) const override {
-    return group.hasReductions() && !group.rows().empty() &&
-           liesAlong(group, group.rows(), group.columns()) &&
-           !liesAlong(group, group.columns(), group.rows());
+    return group.hasReductions() &&
+           elementsAlong(group, group.rows(), group.columns()) > 0 &&
+           mostLiesAlong(group, group.rows(), group.columns());
   }
 
   LaunchShape write(Writer &writer) const override {

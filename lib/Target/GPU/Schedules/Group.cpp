@@ -30,7 +30,7 @@ std::optional<Reduction> steelyard::cuda::findReduction(linalg::GenericOp op) {
 }
 
 bool steelyard::cuda::isReducedInParts(linalg::GenericOp op) {
-  constexpr int64_t kLeast = 65536; // less is one block's work
+  constexpr int64_t kLeast = 8192; // less is one block's work
   int64_t count = 1;
   for (auto [range, kind] :
        llvm::zip(op.getStaticLoopRanges(), op.getIteratorTypesArray())) {

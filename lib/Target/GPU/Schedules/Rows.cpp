@@ -147,7 +147,7 @@ struct Rows : Schedule {
   bool takes(const Group &group) const override {
     return group.hasReductions() &&
            (group.ops().size() == 1 ||
-            !liesAlong(group, group.rows(), group.columns()));
+            mostLiesAlong(group, group.columns(), group.rows()));
   }
 
   LaunchShape write(Writer &writer) const override {

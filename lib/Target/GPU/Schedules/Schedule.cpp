@@ -25,20 +25,31 @@ const Schedule *steelyard::cuda::findSchedule(const Group &group) {
   return nullptr;
 }
 
-bool steelyard::cuda::liesAlong(const Group &group, ArrayRef<unsigned> dims,
-                                ArrayRef<unsigned> others) {
-  return llvm::any_of(group.ops(), [&](linalg::GenericOp op) {
-    return llvm::any_of(op->getOpOperands(), [&](OpOperand &operand) {
+int64_t steelyard::cuda::elementsAlong(const Group &group,
+                                       ArrayRef<unsigned> dims,
+                                       ArrayRef<unsigned> others) {
+  int64_t most = 0;
+  for (linalg::GenericOp op : group.ops()) {
+    for (OpOperand &operand : op->getOpOperands()) {
+      auto type = dyn_cast<RankedTensorType>(operand.get().getType());
       const Access &access = group.access(operand);
-      return isa<RankedTensorType>(operand.get().getType()) &&
-             llvm::any_of(
-                 dims,
-                 [&](unsigned dim) { return access.strides[dim] == 1; }) &&
-             llvm::any_of(others, [&](unsigned dim) {
-               return access.strides[dim] != 0;
-             });
-    });
-  });
+      bool isAlong = llvm::any_of(
+          dims, [&](unsigned dim) { return access.strides[dim] == 1; });
+      bool hasOther = llvm::any_of(
+          others, [&](unsigned dim) { return access.strides[dim] != 0; });
+      if (type && isAlong && hasOther) {
+        most = std::max(most, type.getNumElements());
+      }
+    }
+  }
+  return most;
+}
+
+bool steelyard::cuda::mostLiesAlong(const Group &group, ArrayRef<unsigned> dims,
+                                    ArrayRef<unsigned> others) {
+  constexpr int64_t kMuch = 8; // elements that take as long as one across
+  return elementsAlong(group, others, dims) * kMuch <=
+         elementsAlong(group, dims, others);
 }
 
 static int64_t elementBytes(Type type) {

@@ -5,6 +5,7 @@
 #include "steelyard/Target/GPU/Schedules/Writer.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -598,6 +599,71 @@ void Writer::storePart(linalg::GenericOp op, Value value, int64_t threads) {
                                  /*withElseRegion=*/false);
   b.setInsertionPointToStart(first.thenBlock());
   memref::StoreOp::create(b, value, bufferOf(op->getResult(0)), blockId());
+}
+
+Value Writer::takeTicket(Value counters, Value number) {
+  Value ticket = shared(1, b.getI32Type());
+  OpBuilder::InsertionGuard guard(b);
+  auto first = scf::IfOp::create(b, lessThan(threadId(), 1),
+                                 /*withElseRegion=*/false);
+  b.setInsertionPointToStart(first.thenBlock());
+  // This thread has stored the block's parts: they come before its ticket.
+  Value base = memref::ExtractAlignedPointerAsIndexOp::create(b, counters);
+  Value address = arith::IndexCastOp::create(
+      b, b.getI64Type(), add(base, multiply(number, sizeof(int32_t))));
+  Value pointer = LLVM::IntToPtrOp::create(
+      b, LLVM::LLVMPointerType::get(b.getContext()), address);
+  Value one = arith::ConstantIntOp::create(b, 1, 32);
+  Value taken =
+      LLVM::AtomicRMWOp::create(b, LLVM::AtomicBinOp::add, pointer, one,
+                                LLVM::AtomicOrdering::acq_rel, "device");
+  memref::StoreOp::create(b, taken, ticket, index(0));
+  return ticket;
+}
+
+void Writer::joinParts(int64_t blocks, int64_t threads, Value counters,
+                       Value number, ArrayRef<Value> results) {
+  Value ticket = takeTicket(counters, number);
+  mlir::gpu::BarrierOp::create(b);
+  Value taken = memref::LoadOp::create(b, ticket, index(0));
+  Value isLast =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::eq, taken,
+                            arith::ConstantIntOp::create(b, blocks - 1, 32));
+  OpBuilder::InsertionGuard guard(b);
+  auto last = scf::IfOp::create(b, isLast, /*withElseRegion=*/false);
+  b.setInsertionPointToStart(last.thenBlock());
+  Value thread = threadId();
+  SmallVector<Value> joined;
+  for (linalg::GenericOp op : group.parts()) {
+    Value buffer = bufferOf(op->getResult(0));
+    auto loop = scf::ForOp::create(b, thread, index(blocks), index(threads),
+                                   neutralOf(op, 1));
+    {
+      OpBuilder::InsertionGuard inLoop(b);
+      b.setInsertionPointToStart(loop.getBody());
+      Value part = memref::LoadOp::create(b, buffer, loop.getInductionVar());
+      if (isOfBits(op->getResult(0))) {
+        part = arith::TruncIOp::create(b, b.getI1Type(), part);
+      }
+      scf::YieldOp::create(b, combine(op, loop.getRegionIterArg(0), part));
+    }
+    Point scalar;
+    scalar.indices.assign(group.sizes().size(), index(0));
+    Value init = evaluate(*op.getDpsInitOperand(0), scalar);
+    joined.push_back(
+        combine(op, init, combineThreads(op, loop.getResult(0), threads)));
+  }
+  auto first =
+      scf::IfOp::create(b, lessThan(thread, 1), /*withElseRegion=*/false);
+  b.setInsertionPointToStart(first.thenBlock());
+  for (auto [value, result] : llvm::zip(joined, results)) {
+    if (value.getType().isInteger(1)) {
+      value = arith::ExtUIOp::create(b, b.getI8Type(), value);
+    }
+    memref::StoreOp::create(b, value, result, index(0));
+  }
+  memref::StoreOp::create(b, arith::ConstantIntOp::create(b, 0, 32), counters,
+                          number);
 }
 
 Value Writer::combineWarps(linalg::GenericOp op, Value value, int64_t warps) {

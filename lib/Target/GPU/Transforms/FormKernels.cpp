@@ -65,6 +65,42 @@ public:
     }
   }
 
+  /// Whether two nodes can become one: nothing else needs one of them and is
+  /// needed by the other.
+  bool canMerge(unsigned a, unsigned b) const {
+    for (unsigned other = 0; other < needs.size(); ++other) {
+      bool isBetween = (has(needs[other], a) && has(needs[b], other)) ||
+                       (has(needs[other], b) && has(needs[a], other));
+      if (other != a && other != b && isBetween) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /// Makes the second node part of the first.
+  void merge(unsigned into, unsigned from) {
+    for (auto &[op, node] : nodeOf) {
+      node = node == from ? into : node;
+    }
+    llvm::BitVector all = needs[into];
+    all |= needs[from];
+    all.resize(needs.size());
+    all.reset(into);
+    all.reset(from);
+    needs[from].clear();
+    needs[into] = all;
+    for (llvm::BitVector &other : needs) {
+      if (has(other, from)) {
+        other.reset(from);
+        other.set(into);
+      }
+      if (has(other, into)) {
+        other |= all;
+      }
+    }
+  }
+
 private:
   static bool has(const llvm::BitVector &set, unsigned node) {
     return node < set.size() && set.test(node);
@@ -123,7 +159,47 @@ private:
   static constexpr size_t kMaxOps = 24;
 
   void place(linalg::GenericOp op) {
-    for (unsigned index : candidates(op)) {
+    SmallVector<unsigned> found = candidates(op);
+    add(op, found);
+    // What it has brought together.
+    for (unsigned index : found) {
+      auto home = groupOf.find(op);
+      if (home != groupOf.end() && index != home->second) {
+        merge(std::min(index, home->second), std::max(index, home->second));
+      }
+    }
+  }
+
+  /// Makes two groups one, where a schedule takes it.
+  void merge(unsigned into, unsigned from) {
+    SmallVector<linalg::GenericOp> ops(all[into].ops());
+    llvm::append_range(ops, all[from].ops());
+    if (all[from].ops().empty() || ops.size() > kMaxOps ||
+        !dependences.canMerge(nodes[into], nodes[from])) {
+      return;
+    }
+    llvm::sort(ops, [](linalg::GenericOp a, linalg::GenericOp b) {
+      return a->isBeforeInBlock(b);
+    });
+    Group merged;
+    for (linalg::GenericOp op : ops) {
+      if (!merged.add(op)) {
+        return;
+      }
+    }
+    if (!cuda::findSchedule(merged)) {
+      return;
+    }
+    for (linalg::GenericOp op : ops) {
+      groupOf[op] = into;
+    }
+    all[into] = std::move(merged);
+    all[from] = Group();
+    dependences.merge(nodes[into], nodes[from]);
+  }
+
+  void add(linalg::GenericOp op, ArrayRef<unsigned> found) {
+    for (unsigned index : found) {
       Group &group = all[index];
       if (group.ops().size() >= kMaxOps ||
           dependences.wouldDependOnItself(nodes[index], op)) {
@@ -187,24 +263,88 @@ private:
   Dependences dependences;
 };
 
+/// A function's counters of blocks that have ended: zeroed when it begins, one
+/// a launch that needs one.
+class Counters {
+public:
+  explicit Counters(func::FuncOp function) : function(function) {}
+
+  static MemRefType bufferType(MLIRContext *context, int64_t count) {
+    return MemRefType::get({count}, IntegerType::get(context, 32));
+  }
+
+  /// All of them, which are argument `position` of the kernel, and the number
+  /// of another one.
+  std::pair<Value, Value> add(OpBuilder &builder, mlir::gpu::GPUFuncOp kernel,
+                              unsigned position) {
+    if (!zeros) {
+      OpBuilder first = OpBuilder::atBlockBegin(&function.getBody().front());
+      empty = tensor::EmptyOp::create(first, function.getLoc(), {1},
+                                      first.getI32Type());
+      zeros = cuda::ZeroOp::create(first, function.getLoc(), empty.getType(),
+                                   empty);
+    }
+    Value number = arith::ConstantIndexOp::create(builder, kernel.getLoc(),
+                                                  arguments.size());
+    arguments.push_back(kernel.getArgument(position));
+    return {zeros.getResult(), number};
+  }
+
+  /// Now it is known how many there are.
+  void finish() {
+    if (!zeros) {
+      return;
+    }
+    auto count = static_cast<int64_t>(arguments.size());
+    MLIRContext *context = function.getContext();
+    auto type = RankedTensorType::get({count}, IntegerType::get(context, 32));
+    empty.getResult().setType(type);
+    zeros.getResult().setType(type);
+    for (BlockArgument argument : arguments) {
+      argument.setType(bufferType(context, count));
+      auto kernel =
+          cast<mlir::gpu::GPUFuncOp>(argument.getOwner()->getParentOp());
+      FunctionType before = kernel.getFunctionType();
+      kernel.setFunctionType(FunctionType::get(
+          context,
+          TypeRange(kernel.getBody().front().getArgumentTypes())
+              .take_front(before.getNumInputs()),
+          {}));
+    }
+  }
+
+private:
+  func::FuncOp function;
+  tensor::EmptyOp empty;
+  cuda::ZeroOp zeros;
+  SmallVector<BlockArgument> arguments;
+};
+
 struct FormKernels : cuda::impl::CUDAFormKernelsBase<FormKernels> {
+  // More blocks take less time to join in a kernel of their own than they take
+  // to agree which of them is the last.
+  static constexpr int64_t kMostJoined = 528;
+
   void runOnOperation() override {
-    ModuleOp module = getOperation();
-    generalize(module);
-    SmallVector<Block *> blocks;
-    for (auto function : module.getOps<func::FuncOp>()) {
+    generalize(getOperation());
+    for (auto function : getOperation().getOps<func::FuncOp>()) {
+      Counters counters(function);
+      SmallVector<Block *> blocks;
       function.walk([&](Block *block) {
         if (!block->getOps<linalg::GenericOp>().empty()) {
           blocks.push_back(block);
         }
       });
-    }
-    for (Block *block : blocks) {
-      BlockGroups formed(*block);
-      for (Group &group : formed.groups()) {
-        write(group);
+      for (Block *block : blocks) {
+        BlockGroups formed(*block);
+        for (Group &group : formed.groups()) {
+          if (!group.ops().empty()) {
+            write(group, counters);
+          }
+        }
+        sortTopologically(block);
       }
-      sortTopologically(block);
+      counters.finish();
     }
   }
 
@@ -243,14 +383,42 @@ struct FormKernels : cuda::impl::CUDAFormKernelsBase<FormKernels> {
     return MemRefType::get({type.getNumElements()}, element);
   }
 
+  /// One value of the parts, by the last block of their kernel, which gets
+  /// more buffers: the counters and its number among them, and the results.
+  void joinInside(cuda::Writer &writer, OpBuilder &host,
+                  cuda::LaunchShape shape, Counters &counters,
+                  SmallVector<Value> &inputs, SmallVector<Type> &results) {
+    mlir::gpu::GPUFuncOp kernel = writer.kernel;
+    Location loc = kernel.getLoc();
+    auto add = [&](unsigned position, Type type) {
+      (void)kernel.insertArgument(position, type, {}, loc);
+    };
+    add(inputs.size(), Counters::bufferType(&getContext(), 1));
+    add(inputs.size() + 1, host.getIndexType());
+    auto [all, number] = counters.add(host, kernel, inputs.size());
+    SmallVector<Value> places;
+    for (linalg::GenericOp part : writer.group.parts()) {
+      Type result = part->getResult(0).getType();
+      unsigned position = inputs.size() + 2 + results.size();
+      results.push_back(result);
+      add(position, bufferType(result));
+      places.push_back(kernel.getArgument(position));
+    }
+    writer.joinParts(shape.blocks, shape.threads,
+                     kernel.getArgument(inputs.size()),
+                     kernel.getArgument(inputs.size() + 1), places);
+    inputs.append({all, number});
+  }
+
   /// One value of the parts, by a kernel of its own.
-  void join(OpBuilder &builder, linalg::GenericOp part, Value values) {
+  void join(OpBuilder &builder, linalg::GenericOp part, Value values,
+            Counters &counters) {
     AffineMap result = AffineMap::get(1, 0, zeros(part), &getContext());
     linalg::GenericOp joined = cuda::joinParts(builder, part, values, result);
     part->replaceAllUsesWith(joined);
     Group alone;
     alone.add(joined);
-    write(alone);
+    write(alone, counters);
   }
 
   /// Indices of the one element that a reduction in parts writes.
@@ -260,7 +428,7 @@ struct FormKernels : cuda::impl::CUDAFormKernelsBase<FormKernels> {
                                    getAffineConstantExpr(0, part.getContext()));
   }
 
-  void write(Group &group) {
+  void write(Group &group, Counters &counters) {
     SmallVector<Value> inputs = group.inputs().takeVector();
     SmallVector<OpResult> outputs = group.outputs();
     SmallVector<linalg::GenericOp> parts = group.parts();
@@ -299,6 +467,9 @@ struct FormKernels : cuda::impl::CUDAFormKernelsBase<FormKernels> {
       results.push_back(type);
     }
     OpBuilder host(last);
+    if (!parts.empty() && shape.blocks <= kMostJoined) {
+      joinInside(writer, host, shape, counters, inputs, results);
+    }
     SmallVector<Value> inits;
     for (Type result : results) {
       auto type = cast<RankedTensorType>(result);
@@ -307,12 +478,18 @@ struct FormKernels : cuda::impl::CUDAFormKernelsBase<FormKernels> {
     }
     cuda::LaunchOp launch =
         made.launch(last, shape.blocks, shape.threads, inputs, inits);
-    for (auto [output, result] : llvm::zip(outputs, launch->getResults())) {
+    ValueRange given = launch->getResults();
+    for (auto [output, result] : llvm::zip(outputs, given)) {
       output.replaceAllUsesWith(result);
     }
-    for (auto [part, values] :
-         llvm::zip(parts, launch->getResults().drop_front(outputs.size()))) {
-      join(host, part, values);
+    given = given.drop_front(outputs.size());
+    bool isJoined = given.size() > parts.size();
+    for (auto [index, part] : llvm::enumerate(parts)) {
+      if (isJoined) {
+        part->replaceAllUsesWith(ValueRange(given[parts.size() + index]));
+      } else {
+        join(host, part, given[index], counters);
+      }
     }
     for (linalg::GenericOp op : llvm::reverse(group.ops())) {
       op->erase();

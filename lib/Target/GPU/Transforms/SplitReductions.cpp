@@ -24,12 +24,20 @@ struct SplitReductions
     : steelyard::cuda::impl::CUDASplitReductionsBase<SplitReductions> {
   using CUDASplitReductionsBase::CUDASplitReductionsBase;
 
-  // What one block may reduce on its own: less is not worth a second kernel.
-  static constexpr int64_t kLeast = 4096;
-  // What is left of a line, so that it is read in long pieces.
-  static constexpr int64_t kLine = 256;
-  // Results of neighbouring threads, where a warp reads across memory.
-  static constexpr int64_t kResultsPerBlock = 128;
+  /// What is right for reductions that lie so in memory.
+  struct Layout {
+    // What one block may reduce on its own: less is not worth a second kernel.
+    int64_t least;
+    // What is left of a loop that is split: long pieces of a line, or as much
+    // as a block of warps has under way at once.
+    int64_t piece;
+    // Across memory neighbouring threads have neighbouring results.
+    int64_t resultsPerBlock;
+    // Of blocks that fill a GPU.
+    int64_t waves;
+  };
+  static constexpr Layout kAlong = {4096, 256, 1, 1};
+  static constexpr Layout kAcross = {256, 32, 128, 4};
 
   void runOnOperation() override {
     SmallVector<linalg::GenericOp> work;
@@ -44,15 +52,8 @@ struct SplitReductions
     }
   }
 
-  /// Blocks that a reduction would run on.
-  static int64_t blocksOf(linalg::GenericOp op) {
-    int64_t results = 1;
-    SmallVector<int64_t> ranges = op.getStaticLoopRanges();
-    auto kinds = op.getIteratorTypesArray();
-    for (auto [range, kind] : llvm::zip(ranges, kinds)) {
-      results *= kind == utils::IteratorType::parallel ? range : 1;
-    }
-    // Across memory if its largest operand is.
+  /// A reduction is across memory if its largest operand is.
+  static bool isAcross(linalg::GenericOp op) {
     OpOperand *largest = nullptr;
     for (OpOperand *operand : op.getDpsInputOperands()) {
       auto size = [](OpOperand *each) {
@@ -68,37 +69,45 @@ struct SplitReductions
         map.getNumResults() > 0
             ? dyn_cast<AffineDimExpr>(map.getResult(map.getNumResults() - 1))
             : AffineDimExpr(nullptr);
-    bool isAcross =
-        last && kinds[last.getPosition()] == utils::IteratorType::parallel;
-    return isAcross ? llvm::divideCeil(results, kResultsPerBlock) : results;
+    return last && op.getIteratorTypesArray()[last.getPosition()] ==
+                       utils::IteratorType::parallel;
   }
 
   void splitIfFew(linalg::GenericOp op) {
-    int64_t blocks = std::max<int64_t>(1, blocksOf(op));
-    int64_t each = 1;
+    Layout layout = isAcross(op) ? kAcross : kAlong;
+    int64_t results = 1, each = 1;
     SmallVector<unsigned> reduced;
     SmallVector<int64_t> ranges = op.getStaticLoopRanges();
     for (auto [loop, kind] : llvm::enumerate(op.getIteratorTypesArray())) {
       if (kind == utils::IteratorType::reduction) {
         reduced.push_back(loop);
         each *= ranges[loop];
+      } else {
+        results *= ranges[loop];
       }
     }
-    if (blocks >= targetBlocks || each < kLeast) {
+    // One value is reduced in parts by the kernel that has the elements, or by
+    // one block.
+    if (results <= 1) {
       return;
     }
+    int64_t blocks = llvm::divideCeil(results, layout.resultsPerBlock);
+    if (blocks >= targetBlocks || each < layout.least) {
+      return;
+    }
+    int64_t wanted = layout.waves * targetBlocks;
     // Outer loops become parallel, as many as it takes.
     int64_t parts = 1;
     SmallVector<unsigned> split;
     for (unsigned loop : reduced) {
-      if (blocks * parts >= targetBlocks) {
+      if (blocks * parts >= wanted) {
         break;
       }
-      if (each / ranges[loop] < kLine) {
+      if (each / ranges[loop] < layout.piece) {
         // A loop of one piece and its parts.
-        if (int64_t factor = factorOf(
-                ranges[loop], llvm::divideCeil(targetBlocks, blocks * parts),
-                each)) {
+        if (int64_t factor =
+                factorOf(ranges[loop], llvm::divideCeil(wanted, blocks * parts),
+                         each / layout.piece)) {
           op = splitLoop(op, loop, factor);
           ranges = op.getStaticLoopRanges();
           split.push_back(loop);
@@ -114,12 +123,12 @@ struct SplitReductions
     }
   }
 
-  /// A divisor of at least `wanted`, or the greatest there is, that leaves
-  /// whole lines; 0 if there is none.
-  static int64_t factorOf(int64_t range, int64_t wanted, int64_t each) {
+  /// A divisor of at least `wanted`, or the greatest there is, of `most` at
+  /// most; 0 if there is none.
+  static int64_t factorOf(int64_t range, int64_t wanted, int64_t most) {
     int64_t best = 0;
-    for (int64_t factor = 2; factor <= range / 2; ++factor) {
-      if (range % factor == 0 && each / factor >= kLine) {
+    for (int64_t factor = 2; factor <= std::min(range / 2, most); ++factor) {
+      if (range % factor == 0) {
         best = factor;
         if (factor >= wanted) {
           break;

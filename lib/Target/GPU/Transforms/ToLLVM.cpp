@@ -135,6 +135,23 @@ struct CopyLowering : ConvertOpToLLVMPattern<memref::CopyOp> {
   }
 };
 
+struct ZeroLowering : ConvertOpToLLVMPattern<cuda::ZeroOp> {
+  using ConvertOpToLLVMPattern::ConvertOpToLLVMPattern;
+
+  LogicalResult
+  matchAndRewrite(cuda::ZeroOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Emitter emit{rewriter, op.getLoc()};
+    auto type = cast<MemRefType>(op.getInit().getType());
+    emit.callOrReturn(
+        op, "steelyard_gpu_fill",
+        {emit.address(adaptor.getInit(), type, *getTypeConverter()),
+         emit.i64(bytesOf(type))});
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
 /// What the host asks of the device, it waits for.
 struct LoadLowering : ConvertOpToLLVMPattern<memref::LoadOp> {
   LoadLowering(const LLVMTypeConverter &converter)
@@ -197,7 +214,8 @@ struct ToLLVM : cuda::impl::CUDAToLLVMBase<ToLLVM> {
     target.addLegalOp<ModuleOp>();
     RewritePatternSet patterns(context);
     host::populateToLLVMPatterns(converter, patterns);
-    patterns.add<GemmLowering, CopyLowering, LoadLowering>(converter);
+    patterns.add<GemmLowering, CopyLowering, ZeroLowering, LoadLowering>(
+        converter);
     patterns.add<LaunchLowering, ConstantLowering>(converter, numbers);
     if (failed(applyFullConversion(module, target, std::move(patterns)))) {
       return signalPassFailure();

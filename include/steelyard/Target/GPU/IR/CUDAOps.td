@@ -49,4 +49,21 @@ def CUDA_LaunchOp : CUDA_Op<"launch", [AttrSizedOperandSegments, DestinationStyl
   }];
 }
 
+def CUDA_ZeroOp : CUDA_Op<"zero", [DestinationStyleOpInterface, DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
+  let summary = "zeroes all bytes";
+  let description = [{
+    Of the counters by which the blocks of a kernel find out which of them is the last to end. A kernel leaves zeros there.
+
+    ```mlir
+    %zeros = cuda.zero outs(%init : tensor<8xi32>) -> tensor<8xi32>
+    ```
+  }];
+  let arguments = (ins AnyShaped:$init);
+  let results = (outs Optional<AnyRankedTensor>:$result);
+  let assemblyFormat = "`outs` `(` $init `:` type($init) `)` attr-dict (`->` type($result)^)?";
+  let extraClassDeclaration = [{
+    ::mlir::MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
+  }];
+}
+
 #endif // STEELYARD_TARGET_GPU_IR_CUDAOPS

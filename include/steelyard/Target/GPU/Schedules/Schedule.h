@@ -36,10 +36,16 @@ std::unique_ptr<Schedule> createRowsSchedule();
 std::unique_ptr<Schedule> createColumnsSchedule();
 std::unique_ptr<Schedule> createTransposedSchedule();
 
-/// Whether neighbours along one of `dims` are neighbours in memory of a tensor
-/// that also has one of `others`.
-bool liesAlong(const Group &group, llvm::ArrayRef<unsigned> dims,
-               llvm::ArrayRef<unsigned> others);
+/// Elements of the largest tensor of which neighbours along one of `dims` are
+/// neighbours in memory, and which also has one of `others`; 0 if there is
+/// none.
+int64_t elementsAlong(const Group &group, llvm::ArrayRef<unsigned> dims,
+                      llvm::ArrayRef<unsigned> others);
+
+/// Whether what lies along `others`, and has one of `dims`, is little beside
+/// what lies along `dims`.
+bool mostLiesAlong(const Group &group, llvm::ArrayRef<unsigned> dims,
+                   llvm::ArrayRef<unsigned> others);
 
 /// Elements that a thread reads or writes at once along a dimension: as many as
 /// 16 bytes hold of the narrowest tensor that lies along it, and 32 of the

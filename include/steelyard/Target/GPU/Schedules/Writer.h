@@ -74,6 +74,11 @@ public:
   /// are all of the block.
   void storePart(mlir::linalg::GenericOp reduction, mlir::Value value,
                  int64_t threads);
+  /// Ends a kernel that has stored parts: the last of its blocks to do so joins
+  /// them. Element `number` of `counters`, of i32, tells which that is; it is
+  /// zero before and after. `results` are buffers of one element, one a part.
+  void joinParts(int64_t blocks, int64_t threads, mlir::Value counters,
+                 mlir::Value number, llvm::ArrayRef<mlir::Value> results);
   /// From now on the result is known at row points.
   void setReduced(mlir::linalg::GenericOp reduction, mlir::Value value);
 
@@ -119,6 +124,7 @@ private:
   mlir::Value gatherNeighbours(mlir::tensor::ExtractOp op, Point &point,
                                mlir::ValueRange indices);
   mlir::Value bufferOf(mlir::Value tensor);
+  mlir::Value takeTicket(mlir::Value counters, mlir::Value number);
 
   llvm::DenseMap<mlir::Value, mlir::Value> buffers, reduced;
 };

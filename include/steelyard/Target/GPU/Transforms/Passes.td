@@ -65,8 +65,8 @@ def CUDASplitReductions : Pass<"cuda-split-reductions", "::mlir::ModuleOp"> {
   let summary = "reduces in two steps what few blocks would reduce alone";
   let description = [{
     A reduction to few results, sums over a batch, is one of parts, which many blocks compute, and one of those. Outer
-    reduced loops become the parts, or pieces of one loop where it has a divisor that leaves lines of 256 elements. What is
-    reduced to one value schedules make in parts themselves.
+    reduced loops become the parts, or pieces of one loop where it has a divisor that leaves lines of 256 elements or, across
+    memory, 32 columns. What is reduced to one value schedules make in parts themselves.
 
     Numerics: sums are in another order, which the shapes decide alone.
   }];
@@ -91,13 +91,27 @@ def CUDAFormKernels : Pass<"cuda-form-kernels", "::mlir::ModuleOp"> {
     | columns | reductions across memory: sums over a batch |
 
     Beside what else a kernel does with the elements, each takes reductions of all of them to one value, an amax or a loss: a
-    part a block, which a second kernel joins.
+    part a block, which the last block to end joins, or, where there are many, a second kernel.
 
     Numerics: sums are in the schedule's order, which the shapes decide alone; everything else bit for bit.
   }];
   let dependentDialects = ["::mlir::gpu::GPUDialect", "::mlir::vector::VectorDialect", "::mlir::memref::MemRefDialect",
                            "::mlir::scf::SCFDialect", "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect",
                            "::steelyard::cuda::CUDADialect"];
+}
+
+def CUDAMergeLaunches : Pass<"cuda-merge-launches", "::mlir::ModuleOp"> {
+  let summary = "runs small kernels that don't wait for each other at once";
+  let description = [{
+    A launch of few blocks costs more than it computes. So such launches wait until something needs their results; all that can
+    run by then become one kernel, whose blocks are shared out: of each parameter's update, of all exponents that a step's
+    end takes. Kernels of the same code get their buffers chosen, others have their code side by side.
+
+    Numerics: bit for bit.
+  }];
+  let options = [Option<"mostBlocks", "most-blocks", "int64_t", "528", "Blocks of the largest launch that waits">];
+  let dependentDialects = ["::mlir::gpu::GPUDialect", "::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::NVVM::NVVMDialect"];
 }
 
 def CUDADeviceMath : Pass<"cuda-device-math", "::mlir::gpu::GPUModuleOp"> {
