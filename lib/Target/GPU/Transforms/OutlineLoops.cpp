@@ -14,6 +14,7 @@
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/Utils/Utils.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Transforms/RegionUtils.h"
 
@@ -220,8 +221,32 @@ struct OutlineLoops : cuda::impl::CUDAOutlineLoopsBase<OutlineLoops> {
     } else {
       writeShared(builder, loc, shared, count, threads, mapping);
     }
+    unroll(kernel.function);
     kernel.launch(op, llvm::divideCeil(count, threads), threads, inputs, inits);
     op->erase();
+  }
+
+  /// A thread that only reads in its innermost loop has the reads of several
+  /// iterations under way at once.
+  static void unroll(mlir::gpu::GPUFuncOp kernel) {
+    constexpr int64_t kTimes = 8, kLargest = 64;
+    SmallVector<scf::ForOp> loops;
+    kernel.walk([&](scf::ForOp loop) {
+      int64_t size = 0;
+      bool onlyReads = true;
+      loop.getBody()->walk([&](Operation *inner) {
+        ++size;
+        onlyReads &= inner->getNumRegions() == 0 &&
+                     (isa<memref::LoadOp>(inner) || isMemoryEffectFree(inner));
+      });
+      std::optional<APInt> trips = loop.getStaticTripCount();
+      if (onlyReads && size <= kLargest && trips && trips->sge(2 * kTimes)) {
+        loops.push_back(loop);
+      }
+    });
+    for (scf::ForOp loop : loops) {
+      (void)loopUnrollByFactor(loop, kTimes);
+    }
   }
 
   /// Thread number i has iteration number i of all.
