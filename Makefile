@@ -31,9 +31,11 @@ $(BUILD)/build.ninja: CMakePresets.json | setup
 build: setup $(BUILD)/build.ninja
 	cmake --build $(BUILD) -j $(JOBS)
 
+# TARGET=cuda: on an NVIDIA GPU; results lie in a folder of that name.
+TARGET ?= cpu
 demo: build
-	$(RUN) -m workloads.digits --output-dir $(BUILD)/demo
-	$(RUN) -m workloads.scalify --demo --output-dir $(BUILD)/demo
+	$(RUN) -m workloads.digits --output-dir $(BUILD)/demo --target $(TARGET)
+	$(RUN) -m workloads.scalify --demo --output-dir $(BUILD)/demo --target $(TARGET)
 
 check: build
 	BUILD=$(BUILD) PYTHON=$(PYTHON) scripts/check
