@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import pathlib
 import re
@@ -11,96 +12,23 @@ import sys
 import types
 from typing import Any
 
+import fake_torch
 import jax
 import ml_dtypes
 import numpy as np
 import pytest
-from benchmarks.gpu import block, chains, report
+import steelyard
+from benchmarks.gpu import block, chains, kernels, report, timing
+from benchmarks.gpu import prepare as preparing
 from benchmarks.gpu import run as runner
 from benchmarks.gpu.__main__ import arguments
 from benchmarks.gpu.prepare import all_work, contracts_in_8_bits, prepare
-from numpy.typing import NDArray
+from steelyard._runtime import CPU
 from workloads import results
 
 DOCS = pathlib.Path(__file__).parents[2] / "docs"
 
 # --- Chains ---------------------------------------------------------------------------------------------------------------
-
-
-class Tensor:
-    """What chains use of torch.Tensor, in NumPy's float32."""
-
-    def __init__(self, value: Any) -> None:
-        self.value: NDArray[Any] = np.asarray(value)
-
-    def float(self) -> Tensor:
-        return Tensor(self.value.astype(np.float32))
-
-    def bfloat16(self) -> Tensor:
-        return Tensor(self.value.astype(ml_dtypes.bfloat16))
-
-    def contiguous(self) -> Tensor:
-        return self
-
-    def transpose(self, a: int, b: int) -> Tensor:
-        return Tensor(np.swapaxes(self.value, a, b))
-
-    def sum(self, axes: tuple[int, ...], keepdim: bool = False) -> Tensor:
-        return Tensor(self.value.sum(axes, keepdims=keepdim))
-
-    def mean(self, axes: tuple[int, ...], keepdim: bool = False) -> Tensor:
-        return Tensor(self.value.mean(axes, keepdims=keepdim))
-
-    def amax(self, axes: tuple[int, ...], keepdim: bool = False) -> Tensor:
-        return Tensor(self.value.max(axes, keepdims=keepdim))
-
-    def __getitem__(self, index: Any) -> Tensor:
-        return Tensor(self.value[index])
-
-    def __neg__(self) -> Tensor:
-        return Tensor(-self.value)
-
-    def __gt__(self, other: Any) -> Tensor:
-        return Tensor(self.value > _value(other))
-
-    def __add__(self, other: Any) -> Tensor:
-        return Tensor(self.value + _value(other))
-
-    def __sub__(self, other: Any) -> Tensor:
-        return Tensor(self.value - _value(other))
-
-    def __mul__(self, other: Any) -> Tensor:
-        return Tensor(self.value * _value(other))
-
-    def __truediv__(self, other: Any) -> Tensor:
-        return Tensor(self.value / _value(other))
-
-    __radd__, __rmul__ = __add__, __mul__
-
-
-def _value(x: Any) -> Any:
-    return x.value if isinstance(x, Tensor) else np.float32(x)
-
-
-def _lifted(function: Any) -> Any:
-    return lambda *x: Tensor(function(*map(_value, x)))
-
-
-def _gelu(x: Tensor, approximate: str) -> Tensor:
-    assert approximate == "tanh"
-    return Tensor(jax.nn.gelu(x.value, approximate=True))
-
-
-TORCH = types.SimpleNamespace(
-    **{
-        name: _lifted(getattr(np, name))
-        for name in ("tanh", "sin", "abs", "exp", "log", "log1p", "sqrt", "maximum", "where")
-    },
-    sigmoid=_lifted(lambda x: 1 / (1 + np.exp(-x))),
-    relu=_lifted(lambda x: np.maximum(x, 0)),
-    rsqrt=_lifted(lambda x: 1 / np.sqrt(x)),
-    nn=types.SimpleNamespace(functional=types.SimpleNamespace(gelu=_gelu)),
-)
 
 
 def arrays(chain: chains.Chain) -> list[Any]:
@@ -114,7 +42,7 @@ def test_both_programs_of_a_chain_compute_the_same(shape: tuple[int, ...]) -> No
     for chain in chains.draw_chains(1, 30, shape):
         given = arrays(chain)
         ours = jax.jit(chain.in_jax())(*given)
-        theirs = chain.in_torch(TORCH)(*map(Tensor, given))
+        theirs = chain.in_torch(fake_torch)(*map(fake_torch.Tensor, given))
         for output, a, b in zip(chain.outputs, ours, theirs, strict=True):
             want = b.value.astype(np.float64)
             assert a.shape == want.shape == output.shape and a.dtype == output.dtype == b.value.dtype, chain.words
@@ -287,6 +215,106 @@ def test_measuring_goes_on_behind_a_crash(tmp_path: pathlib.Path) -> None:
 def test_a_process_that_measures_nothing_is_not_repeated(tmp_path: pathlib.Path) -> None:
     log = tmp_path / "log.jsonl"
     assert not runner._measure([sys.executable, "-c", "raise SystemExit(1)"], log, patience=30)
+
+
+# --- Measuring, with stand-ins for PyTorch, Triton and the GPU ------------------------------------------------------------
+
+
+@pytest.fixture
+def measuring(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The module, where arrays are NumPy's and libraries for the CPU; all sizes are small."""
+    triton = types.ModuleType("triton")
+    testing = types.ModuleType("triton.testing")
+    triton.__version__, testing.do_bench = "0", fake_torch.do_bench  # type: ignore[attr-defined]
+    for name, module in (("torch", fake_torch), ("triton", triton), ("triton.testing", testing)):
+        monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.delitem(sys.modules, "benchmarks.gpu.measure", raising=False)
+    for module, name, value in (
+        (block, "LAYERS", {"small": (64, 96)}),
+        (block, "TOKENS", 128),
+        (block, "ODD_SIZES", ((33, 47, 65),)),
+        (kernels, "ROWS", 64),
+        (kernels, "COLUMNS", 32),
+        (kernels, "SIDE", 64),
+        (timing, "FLUSHED", 1 << 12),
+        (preparing, "Target", lambda *_, **__: CPU),
+        (preparing, "HOST", ""),
+        (steelyard, "device_put", lambda x: x.value if isinstance(x, fake_torch.Tensor) else x),
+        (jax, "default_backend", lambda: "gpu"),
+        (jax.dlpack, "from_dlpack", lambda tensor: jax.numpy.asarray(tensor.value)),
+    ):
+        monkeypatch.setattr(module, name, value)
+    monkeypatch.setattr(chains, "draw_chains", lambda seed, draw=chains.draw_chains: draw(seed, 3, (65, 129)))
+    jit = steelyard.jit
+    monkeypatch.setattr(steelyard, "jit", lambda f, **options: jit(f, **(options | {"target": "cpu"})))
+    linears = [block.Linear("small", 64, 96, tokens=128)]
+    monkeypatch.setattr(block, "linears", lambda: linears)
+    return importlib.import_module("benchmarks.gpu.measure")
+
+
+def measured(measuring: Any, folder: pathlib.Path, only: str) -> runner.Log:
+    assert prepare(folder, "sm_90a", only, 0)
+    log = folder / "log.jsonl"
+    assert measuring.measure(folder, only, log) == 0
+    return runner.read_log(log)
+
+
+@pytest.mark.parametrize("only", ["block", "odd", "chain ", "cast, current scale", "transpose", "matmul"])
+def test_measuring(only: str, measuring: Any, tmp_path: pathlib.Path) -> None:
+    """Everything is right beside its peers, and there is a figure of each contender."""
+    log = measured(measuring, tmp_path, only)
+    assert log.machine.startswith("a GPU, driver") and log.versions["PyTorch"] == fake_torch.__version__
+    assert set(map(tuple, log.faults.values())) == {()}
+    peers = {
+        "block": {report.OURS_BF16, report.TORCH, report.TORCH_FP8},
+        "odd": {report.PADDED, report.TORCH, report.TORCH_PADDED},
+        "chain ": {report.TORCH, report.JAX},
+    }.get(only, {report.TORCH})
+    assert len(log.rows) == {"block": 4, "odd": 2, "chain ": 3, "matmul": 2}.get(only, 1)
+    assert all(set(row["peers"]) == peers and row["value"] > 0 for row in log.rows)
+    assert report.page([row | COMMON for row in log.rows])
+
+
+def test_measuring_training_steps(measuring: Any, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measuring.steps, "SCHEMES", ("float32", "Scalify FP8"))
+    log = measured(measuring, tmp_path, "digits")
+    assert log.faults == {"digits": []} and [report.work_of(row) for row in log.rows] == [
+        "digits/float32", "digits/Scalify FP8",
+    ]  # fmt: skip
+
+
+def test_a_peer_that_fails_does_not_lose_the_rest(
+    measuring: Any, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*arguments: Any, **options: Any) -> Any:
+        raise RuntimeError("no such kernel\nat all")
+
+    monkeypatch.setattr(fake_torch, "_scaled_mm", fails)
+    log = measured(measuring, tmp_path, "block, small, forward")
+    assert set(log.rows[0]["peers"]) == {report.OURS_BF16, report.TORCH}
+    (faults,) = log.faults.values()
+    assert faults == [f"{report.TORCH_FP8}: RuntimeError: no such kernel"] * 2
+
+
+def test_wrong_results_are_faults(measuring: Any, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measuring, "_in_torch", lambda results: tuple(fake_torch.Tensor(r) * 1.5 for r in results))
+    log = measured(measuring, tmp_path, "transpose")
+    (faults,) = log.faults.values()
+    assert len(log.rows) == 1 and "beside torch.compile: result 0 differs by 5.00e-01" in faults[0]
+
+
+def test_a_broken_device_ends_the_process(measuring: Any, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any) -> Any:
+        raise RuntimeError("an illegal memory access was encountered")
+
+    assert prepare(tmp_path, "sm_90a", "chain ", 0)
+    monkeypatch.setattr(measuring, "_chain", fails)
+    monkeypatch.setattr(fake_torch.cuda, "synchronize", fails)
+    log = tmp_path / "log.jsonl"
+    assert measuring.measure(tmp_path, "chain ", log) == measuring.BROKEN
+    assert list(runner.read_log(log).faults) == ["chain 00"]
+    assert measuring.measure(tmp_path, "chain ", log) == measuring.BROKEN  # the next one
+    assert list(runner.read_log(log).faults) == ["chain 00", "chain 01"]
 
 
 # --- The command line -----------------------------------------------------------------------------------------------------
