@@ -18,7 +18,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 import steelyard
-from benchmarks.gpu import block, chains, kernels, report, timing
+from benchmarks.gpu import block, chains, is_selected, kernels, report, timing
 from benchmarks.gpu import prepare as preparing
 from benchmarks.gpu import run as runner
 from benchmarks.gpu.__main__ import arguments
@@ -331,10 +331,10 @@ def test_arguments() -> None:
 
 def test_names_of_groups() -> None:
     """``--only`` tells them apart, and no two pieces of work lie in one file."""
-    names = [work.names for work in all_work(chains.draw_chains(0))]
-    for group, count in (("block", 32), ("odd", 16), ("chain ", 20)):
-        assert sum(group in name[0] for name in names) == count
-    assert len(set(names)) == len(names)
+    work = list(all_work(chains.draw_chains(0)))
+    for only, count in (("kernels/", 13), ("block", 32), ("odd", 16), ("chains", 20), ("chain 07", 1), ("qkv, dgrad", 2)):
+        assert sum(is_selected(only, one.group, one.names[0]) for one in work) == count
+    assert len({one.names for one in work}) == len(work)
 
 
 def test_prepare(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

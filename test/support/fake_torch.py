@@ -194,7 +194,7 @@ def from_dlpack(array: Any) -> Tensor:
 
 cuda = types.SimpleNamespace(get_device_properties=lambda _: types.SimpleNamespace(name="a GPU"), synchronize=lambda: None)
 version = types.SimpleNamespace(cuda="0")
-_dynamo = types.SimpleNamespace(reset=lambda: None)
+compiler = types.SimpleNamespace(reset=lambda: None)
 
 
 def do_bench(call: Callable[[], Any], return_mode: str) -> float:

@@ -28,7 +28,9 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     measure.add_argument("--log", type=pathlib.Path, required=True, help="lines of JSON; what they name is left out")
     for command in (prepare, run, measure):
         command.add_argument("folder", type=pathlib.Path)
-        command.add_argument("--only", default="", help='names that contain this, e.g. "block", "odd", "chain", "digits"')
+        command.add_argument(
+            "--only", default="", help='a part of group/name: "kernels/", "block", "odd", "chains", "digits"'
+        )
     page = commands.add_parser("page", help="write docs/speed-gpu.md from docs/results/gpu.json")
     page.add_argument("--docs", type=pathlib.Path, default=pathlib.Path("docs"))
     return parser.parse_args(given)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import linecache
 import math
 import pathlib
 import random
@@ -164,8 +165,9 @@ class Chain:
 
 
 def _defined(text: str, name: str, **modules: Any) -> Callable[..., Any]:
-    namespace: dict[str, Any] = dict(modules)
-    exec(compile(text, f"<{name}>", "exec"), namespace)
+    namespace, file = dict(modules), f"<{name}, {', '.join(modules)}>"
+    exec(compile(text, file, "exec"), namespace)
+    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)  # for messages that show lines
     function: Callable[..., Any] = namespace["chain"]
     return function
 

@@ -9,8 +9,11 @@ import gc
 import json
 import os
 import pathlib
+import re
+import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 os.environ.setdefault("XLA_PYTHON_CLIENT_MEM_FRACTION", "0.3")  # the device is PyTorch's and ours as well
@@ -21,7 +24,7 @@ import steelyard
 import torch
 import triton
 
-from benchmarks.gpu import block, chains, kernels, path_of, steps, timing
+from benchmarks.gpu import block, chains, is_selected, kernels, path_of, steps, timing
 from benchmarks.gpu.report import JAX, OURS_BF16, PADDED, TORCH, TORCH_FP8, TORCH_PADDED, Row, row
 from benchmarks.gpu.timing import JaxTimer, by_events, in_turn
 
@@ -39,8 +42,13 @@ class _Broken(Exception):
 
 
 def _driver() -> str:
-    with contextlib.suppress(OSError, IndexError):
-        return pathlib.Path("/proc/driver/nvidia/version").read_text().split("Kernel Module")[1].split()[0]
+    with contextlib.suppress(OSError):
+        text = pathlib.Path("/proc/driver/nvidia/version").read_text()
+        if found := re.search(r"Kernel Module.*?\b(\d{3,}\.\d+(?:\.\d+)?)\b", text):
+            return found[1]
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        ask = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+        return subprocess.run(ask, capture_output=True, text=True, check=True, timeout=60).stdout.split()[0]
     return "unknown"
 
 
@@ -108,15 +116,16 @@ class _Session:
     def floor(self, moved: int) -> float:
         return float(1e3 * moved / self.bandwidth)
 
-    def attempt(self, name: str, work: Callable[[list[str]], list[Row]], *paths: pathlib.Path) -> None:
+    def attempt(self, group: str, name: str, work: Callable[[list[str]], list[Row]], *paths: pathlib.Path) -> None:
         """Does a piece of work unless it is left out, was begun before or not prepared; ``work`` takes a list of faults."""
-        if self._only not in name or name in self._log.begun or not all(path.exists() for path in paths):
+        is_chosen = is_selected(self._only, group, name) and name not in self._log.begun
+        if not is_chosen or not all(path.exists() for path in paths):
             return
         self._log.write({"begin": name})
         faults: list[str] = []
         rows: list[Row] = []
         torch.manual_seed(0)
-        torch._dynamo.reset()  # or the second shape of the same function is compiled for all shapes
+        torch.compiler.reset()  # or the second shape of the same function is compiled for all shapes
         with _noting(faults, "failed"):
             rows = work(faults)
         for one in rows:
@@ -190,8 +199,9 @@ def _kernel(session: _Session, kernel: kernels.Kernel, faults: list[str]) -> lis
     return [row("kernels", kernel.name, taken.pop(OURS), taken, floor, **more)]
 
 
-def _contraction(session: _Session, name: str, work: Any, arguments: list[Any], faults: list[str]) -> list[Row]:
+def _contraction(session: _Session, name: str, work: Any, shapes: tuple[block.Shape, ...], faults: list[str]) -> list[Row]:
     """Of a ``block.Contraction`` or ``block.Linear``: FP8 and bf16, ours and PyTorch's."""
+    arguments = [_random(shape, block.BF16) for shape in shapes]
     libraries = {OURS: session.library(name, "FP8"), OURS_BF16: session.library(name, "bf16")}
     resident = [steelyard.device_put(argument) for argument in arguments]
     peers = {TORCH: torch.compile(work.torch_bf16(torch), dynamic=False), TORCH_FP8: work.torch_fp8(torch)}
@@ -311,38 +321,31 @@ def _step(session: _Session, step: steps.Step, faults: list[str]) -> list[Row]:
 
 
 def _all(session: _Session, folder: pathlib.Path) -> None:
+    types = ("FP8", "bf16")
     for kernel in kernels.all_kernels():
-        session.attempt(kernel.name, lambda faults, k=kernel: _kernel(session, k, faults), session.path(kernel.name))  # type: ignore[misc]
+        session.attempt("kernels", kernel.name, partial(_kernel, session, kernel), session.path(kernel.name))
     for linear in block.linears():
         for contraction in linear.contractions():
-
-            def one(faults: list[str], c: block.Contraction = contraction) -> list[Row]:
-                return _contraction(session, c.name, c, [_random(c.a, block.BF16), _random(c.b, block.BF16)], faults)
-
-            session.attempt(contraction.name, one, *(session.path(contraction.name, dtype) for dtype in ("FP8", "bf16")))
+            shapes, name = (contraction.a, contraction.b), contraction.name
+            paths = [session.path(name, dtype) for dtype in types]
+            session.attempt("block", name, partial(_contraction, session, name, contraction, shapes), *paths)
     for linear in block.linears():
-
-        def three(faults: list[str], linear: block.Linear = linear) -> list[Row]:
-            operands = [_random(shape, block.BF16) for shape in linear.shapes]
-            return _contraction(session, block.joint_name(linear), linear, operands, faults)
-
         name = block.joint_name(linear)
-        session.attempt(name, three, *(session.path(name, dtype) for dtype in ("FP8", "bf16")))
+        paths = [session.path(name, dtype) for dtype in types]
+        session.attempt("block", name, partial(_contraction, session, name, linear, linear.shapes), *paths)
     for odd in block.odd_sizes():
         both = [odd.contraction(is_padded).name for is_padded in (False, True)]
-        paths = [session.path(name, dtype) for name in both for dtype in ("FP8", "bf16")]
-        session.attempt(odd.name, lambda faults, o=odd: _odd(session, o, faults), *paths)  # type: ignore[misc]
+        paths = [session.path(name, dtype) for name in both for dtype in types]
+        session.attempt("odd", odd.name, partial(_odd, session, odd), *paths)
     if (folder / chains.FILE).exists():
         seed, drawn = chains.load(folder / chains.FILE)
         print(f"chains drawn with seed {seed}", flush=True)
         for chain in drawn:
-            work = lambda faults, c=chain: _chain(session, c, seed, faults)  # noqa: E731
-            session.attempt(chain.name, work, session.path(chain.name))
+            session.attempt("chains", chain.name, partial(_chain, session, chain, seed), session.path(chain.name))
     for step in steps.all_steps():
-        work = lambda faults, s=step: _step(session, s, faults)  # noqa: E731
         paths = [path for name in steps.SCHEMES if (path := session.path(step.name, name)).exists()]
         if paths:
-            session.attempt(step.name, work, *paths)
+            session.attempt("steps", step.name, partial(_step, session, step), *paths)
 
 
 def measure(folder: pathlib.Path, only: str, log: pathlib.Path) -> int:

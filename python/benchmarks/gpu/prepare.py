@@ -16,7 +16,7 @@ from steelyard._runtime import Target, compile_library, compile_module
 from tqdm import tqdm
 from workloads import results
 
-from benchmarks.gpu import block, chains, kernels, path_of, steps
+from benchmarks.gpu import block, chains, is_selected, kernels, path_of, steps
 
 HOST = "x86-64-v3"
 # The start of a remark about what was quantised and is contracted in wider types.
@@ -27,6 +27,7 @@ WIDENED = "not contracted in 8 bits"
 class Work:
     """What is compiled from JAX: a function of arguments of these shapes and types."""
 
+    group: str
     names: tuple[str, ...]
     function: Callable[..., Any]
     arguments: Sequence[tuple[tuple[int, ...], Any]]
@@ -41,25 +42,27 @@ class Work:
 def all_work(drawn: Sequence[chains.Chain]) -> Iterator[Work]:
     """Everything but training steps. The first name is what ``--only`` selects by."""
     for kernel in kernels.all_kernels():
-        yield Work((kernel.name,), kernel.function, kernel.arguments, kernel.is_fp8)
+        yield Work("kernels", (kernel.name,), kernel.function, kernel.arguments, kernel.is_fp8)
     for linear in block.linears():
         for contraction in linear.contractions():
-            yield from _both(contraction.name, contraction)
+            yield from _both("block", contraction.name, contraction)
         wide = [(shape, block.BF16) for shape in linear.shapes]
-        yield Work((block.joint_name(linear), "FP8"), linear.fp8, wide, True)
-        yield Work((block.joint_name(linear), "bf16"), linear.bf16, wide)
+        yield Work("block", (block.joint_name(linear), "FP8"), linear.fp8, wide, True)
+        yield Work("block", (block.joint_name(linear), "bf16"), linear.bf16, wide)
     for odd in block.odd_sizes():
         for is_padded in (False, True):
             contraction = odd.contraction(is_padded)
-            yield from _both(contraction.name, contraction)
+            yield from _both("odd", contraction.name, contraction)
     for chain in drawn:
-        yield Work((chain.name,), chain.in_jax(), [(argument.shape, argument.dtype) for argument in chain.arguments])
+        yield Work(
+            "chains", (chain.name,), chain.in_jax(), [(argument.shape, argument.dtype) for argument in chain.arguments]
+        )
 
 
-def _both(name: str, contraction: block.Contraction) -> Iterator[Work]:
+def _both(group: str, name: str, contraction: block.Contraction) -> Iterator[Work]:
     arguments = [(contraction.a, block.BF16), (contraction.b, block.BF16)]
-    yield Work((name, "FP8"), contraction.fp8, arguments, True)
-    yield Work((name, "bf16"), contraction.bf16, arguments)
+    yield Work(group, (name, "FP8"), contraction.fp8, arguments, True)
+    yield Work(group, (name, "bf16"), contraction.bf16, arguments)
 
 
 def contracts_in_8_bits(text: str, name: str, chip: str) -> list[str]:
@@ -82,8 +85,9 @@ def prepare(folder: pathlib.Path, chip: str, only: str, seed: int) -> bool:
     chains.save(folder / chains.FILE, seed, drawn)
     print(f"chains drawn with seed {seed}")
     failures = []
-    work = [one for one in all_work(drawn) if only in one.names[0]]
-    training = [(step, name) for step in steps.all_steps() for name in steps.SCHEMES if only in step.name]
+    work = [one for one in all_work(drawn) if is_selected(only, one.group, one.names[0])]
+    chosen = [step for step in steps.all_steps() if is_selected(only, "steps", step.name)]
+    training = [(step, name) for step in chosen for name in steps.SCHEMES]
     with tqdm(total=len(work) + len(training), unit="library", disable=None) as progress:
         for one in work:
             name = ", ".join(one.names)
