@@ -31,9 +31,11 @@ $(BUILD)/build.ninja: CMakePresets.json | setup
 build: setup $(BUILD)/build.ninja
 	cmake --build $(BUILD) -j $(JOBS)
 
+# TARGET=cuda: on an NVIDIA GPU; results lie in a folder of that name.
+TARGET ?= cpu
 demo: build
-	$(RUN) -m workloads.digits --output-dir $(BUILD)/demo
-	$(RUN) -m workloads.scalify --demo --output-dir $(BUILD)/demo
+	$(RUN) -m workloads.digits --output-dir $(BUILD)/demo --target $(TARGET)
+	$(RUN) -m workloads.scalify --demo --output-dir $(BUILD)/demo --target $(TARGET)
 
 check: build
 	BUILD=$(BUILD) PYTHON=$(PYTHON) scripts/check
@@ -43,6 +45,7 @@ check-gpu: build
 	PYTHONPATH=$(CURDIR)/$(BUILD)/python:$(CURDIR)/python:$(CURDIR)/test:$(CURDIR)/test/python sh -ec '\
 	  $(BUILD)/bin/runtime-cudadevice; \
 	  $(PYTHON) -m gpu prepare $(BUILD)/gpu; $(PYTHON) -m gpu run $(BUILD)/gpu; \
+	  $(PYTHON) -m gpu prepare-numbers $(BUILD)/gpu-numbers; $(PYTHON) -m gpu run-numbers $(BUILD)/gpu-numbers; \
 	  STEELYARD_BUILD=$(BUILD) $(PYTHON) -m pytest -q test/python/test_device.py'
 
 check-full: build

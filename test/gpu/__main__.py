@@ -5,8 +5,20 @@
 from __future__ import annotations
 
 import argparse
+import json
 import pathlib
 import sys
+
+
+def of_numbers(options: argparse.Namespace) -> int:
+    from gpu import numbers
+
+    if options.command == "run-numbers":
+        return 0 if numbers.run(options.folder, options.workers) else 1
+    figures, faults = numbers.check(options.path)
+    print(json.dumps(figures))
+    print("\n".join(faults))
+    return 1 if faults else 0
 
 
 def main() -> int:
@@ -15,22 +27,36 @@ def main() -> int:
     prepare = commands.add_parser("prepare", help="compile for a GPU; needs none")
     prepare.add_argument("folder", type=pathlib.Path)
     prepare.add_argument("--chip", default="sm_90a")
-    prepare.add_argument("--scheme", action="append", help='"" and scaled unless given')
-    prepare.add_argument("names", nargs="*", help="programs; all unless given")
+    prepare.add_argument("--scheme", action="append", help='"", scaled and delayed unless given')
+    prepare.add_argument("names", nargs="*", help="programs; all unless given, of the scheme delayed a few")
     run = commands.add_parser("run", help="run what was prepared; needs no compiler")
     run.add_argument("folder", type=pathlib.Path)
     run.add_argument("--workers", type=int, default=4)
     check = commands.add_parser("check", help="run one program, in this process")
     check.add_argument("path", type=pathlib.Path)
+    prepare = commands.add_parser("prepare-numbers", help="compile elementary functions and casts; needs no GPU")
+    prepare.add_argument("folder", type=pathlib.Path)
+    prepare.add_argument("--chip", default="sm_90a")
+    prepare.add_argument("--only", default="", help="names that contain this, e.g. function-tanh, cast-f32")
+    run = commands.add_parser("run-numbers", help="check what was prepared; needs no compiler")
+    run.add_argument("folder", type=pathlib.Path)
+    run.add_argument("--workers", type=int, default=4)
+    check = commands.add_parser("check-numbers", help="check one library, in this process")
+    check.add_argument("path", type=pathlib.Path)
     options = parser.parse_args()
     if options.command == "prepare":
-        from corpus import PROGRAMS
-
         from gpu.prepare import SCHEMES
         from gpu.prepare import prepare as compile_all
 
-        compile_all(options.folder, options.names or list(PROGRAMS), options.scheme or list(SCHEMES), options.chip)
+        compile_all(options.folder, options.names, options.scheme or list(SCHEMES), options.chip)
         return 0
+    if options.command == "prepare-numbers":
+        from gpu.prepare_numbers import prepare as compile_numbers
+
+        compile_numbers(options.folder, options.chip, options.only)
+        return 0
+    if options.command.endswith("-numbers"):
+        return of_numbers(options)
     from gpu import run as runner
 
     if options.command == "run":

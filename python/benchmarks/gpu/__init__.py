@@ -12,6 +12,11 @@ import pathlib
 import re
 
 
+def is_selected(only: str, group: str, name: str) -> bool:
+    """Whether ``--only`` means this work: it is a part of "group/name"."""
+    return only in f"{group}/{name}"
+
+
 def path_of(folder: pathlib.Path, *names: str) -> pathlib.Path:
     """Where compiled work of these names lies."""
     return folder / (re.sub(r"[^a-z0-9]+", "_", "_".join(names).lower()).strip("_") + ".so")

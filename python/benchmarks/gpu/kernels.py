@@ -44,6 +44,11 @@ class Kernel:
     flops: int = 0
     tolerance: float = 4e-3
 
+    @property
+    def is_fp8(self) -> bool:
+        """A contraction in 8 bits."""
+        return bool(self.flops) and self.arguments[0][1] == F8
+
 
 def _normalised(x: Any) -> Any:
     x = x.astype(F32)

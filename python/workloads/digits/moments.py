@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import steelyard
 
+from workloads.functions import Functions
+
 BETA2 = 0.999
 STEPS = 2000
 START, TARGET = 1.12, 2.0
@@ -26,16 +28,39 @@ def increment(v: Any, g: Any) -> Any:
     return v + (1 - BETA2) * (g * g - v)
 
 
+def start() -> tuple[Any, Any]:
+    """v before the first step, and g."""
+    return np.full(SIZE, START, np.float32), np.full(SIZE, np.sqrt(TARGET), np.float32)
+
+
 def run(step: Callable[[Any, Any], Any]) -> float:
     """The mean of v after all steps."""
-    v: Any = np.full(SIZE, START, np.float32)
-    g = np.full(SIZE, np.sqrt(TARGET), np.float32)
+    v, g = start()
     for _ in range(STEPS):
         v = step(v, g)
     return float(np.mean(np.asarray(v, np.float64)))
 
 
-def study() -> dict[str, float]:
+def contenders(made: Functions) -> dict[str, Any]:
+    """Compiled steps by how v is kept."""
+
+    def scheme(rounding: str) -> Callable[[], steelyard.Scheme]:
+        return lambda: steelyard.Scalify(matmul=None, state_rounding=rounding)
+
+    functions: dict[str, tuple[Any, Callable[[], steelyard.Scheme] | None]] = {
+        "float32": (increment, None),
+        "v in float16, nearest": (increment, scheme("nearest")),
+        "√v in float16, nearest": (average, scheme("nearest")),
+        "v in float16, stochastic": (increment, scheme("stochastic")),
+        "√v in float16, stochastic": (average, scheme("stochastic")),
+    }
+    return {
+        name: made.jit(f"moments, {name.replace('√', 'root of ')}", function, how, donate_argnums=0)
+        for name, (function, how) in functions.items()
+    }
+
+
+def study(made: Functions) -> dict[str, float]:
     """v ← β₂ v + (1 - β₂) g² for 2,000 compiled steps from 1.12 with g² = 2, by how v is kept in float16.
 
     A step of the average is (1 - β₂)(g² - v), at first 0.00088; float16 numbers in [1, 2) are 2⁻¹⁰ = 0.00098 apart.
@@ -43,16 +68,8 @@ def study() -> dict[str, float]:
     lies in the same binade and makes steps half as large, so it stops too: what it saves is range. Rounding with
     probability equal to the fraction keeps the average right.
     """
-    nearest = steelyard.Scalify(matmul=None, state_rounding="nearest")
-    stochastic = steelyard.Scalify(matmul=None, state_rounding="stochastic")
-    return {
-        "exact": TARGET - (TARGET - START) * BETA2**STEPS,
-        "float32": run(steelyard.jit(increment, donate_argnums=0)),
-        "v in float16, nearest": run(steelyard.jit(increment, scheme=nearest, donate_argnums=0)),
-        "√v in float16, nearest": run(steelyard.jit(average, scheme=nearest, donate_argnums=0)),
-        "v in float16, stochastic": run(steelyard.jit(increment, scheme=stochastic, donate_argnums=0)),
-        "√v in float16, stochastic": run(steelyard.jit(average, scheme=stochastic, donate_argnums=0)),
-    }
+    exact = {"exact": TARGET - (TARGET - START) * BETA2**STEPS}
+    return exact | {name: run(step) for name, step in contenders(made).items()}
 
 
 def table(results: dict[str, float]) -> str:
@@ -61,4 +78,4 @@ def table(results: dict[str, float]) -> str:
 
 
 if __name__ == "__main__":
-    print(table(study()))
+    print(table(study(Functions())))

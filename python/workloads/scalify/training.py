@@ -20,6 +20,7 @@ from steelyard.models import GPT
 from steelyard.models.layers import layer_norm
 
 from workloads import text
+from workloads.functions import Functions, is_compiled
 
 FLOAT32, SCALIFY, FP8 = "float32 (JAX)", "Scalify FP8/FP16", "plain FP8"
 FP16, FP16_NORMS = "plain FP16", "plain FP16, norms f32"
@@ -113,14 +114,27 @@ def _norm_in_float32(p: Any, x: Any) -> Any:
     return layer_norm(*wide).astype(x.dtype)
 
 
-def contenders(task: Task) -> dict[str, Callable[..., Any]]:
-    """Step functions by name. JAX and Steelyard compile the same function, but for those in FP16."""
+def contenders(task: Task, made: Functions, are_short: bool = False) -> dict[str, Callable[..., Any]]:
+    """Step functions by name. JAX and Steelyard compile the same function, but for those in FP16.
+
+    A short training, whose schedule ends where it does, is another function; plain FP8 trains briefly alone.
+    """
     donate = (0, 1)
-    scheme = steelyard.Scalify(matmul="fp8", state_rounding="stochastic")
-    return {
+
+    def scheme() -> steelyard.Scheme:
+        return steelyard.Scalify(matmul="fp8", state_rounding="stochastic")
+
+    def fixed() -> steelyard.Scheme:
+        return steelyard.Recipe("fp8-fixed")
+
+    steps = {
         FLOAT32: jax.jit(task.step, donate_argnums=donate),
-        SCALIFY: steelyard.jit(task.step, scheme=scheme, donate_argnums=donate),
-        FP8: steelyard.jit(task.step, scheme=steelyard.Recipe("fp8-fixed"), donate_argnums=donate),
+        SCALIFY: made.jit(f"step of {task.steps}, Scalify", task.step, scheme, donate_argnums=donate),
+    }
+    if not are_short:
+        return steps
+    return steps | {
+        FP8: made.jit(f"step of {task.steps}, plain FP8", task.step, fixed, donate_argnums=donate),
         FP16: jax.jit(task.step_in_half, donate_argnums=donate),
         FP16_NORMS: jax.jit(task.step_in_half_but_norms, donate_argnums=donate),
     }
@@ -136,23 +150,30 @@ class Run:
     exponents: dict[str, list[int]]
 
 
-def train(
-    task: Task, name: str, step: Callable[..., Any], seed: int, steps: int | None = None, multiplier: float = 1.0,
-    seconds: float | None = None, watch: Callable[[float], None] = lambda loss: None,
-) -> Run:  # fmt: skip
-    """``steps`` steps (the task's unless told) or as many as end within ``seconds``, compilation not counted."""
+def start(task: Task, name: str, seed: int) -> tuple[Any, Any]:
+    """Parameters and the optimizer's state before the first step."""
     parameters = task.model.initialise(seed)
     if name in (FP16, FP16_NORMS):
         parameters = jax.tree.map(lambda p: p.astype(np.float16), parameters)
-    state = jax.tree.map(np.asarray, task.optimizer().init(parameters))
-    if isinstance(step, steelyard.CompiledFunction) and name == SCALIFY:
-        step.recipe_state = {"scalify.rounding_key": np.asarray(seed, np.int64)}  # the same bits whatever ran before
+    return parameters, jax.tree.map(np.asarray, task.optimizer().init(parameters))
+
+
+def train(
+    task: Task, made: Functions, name: str, step: Callable[..., Any], seed: int, steps: int | None = None,
+    multiplier: float = 1.0, seconds: float | None = None, watch: Callable[[float], None] = lambda loss: None,
+) -> Run:  # fmt: skip
+    """``steps`` steps (the task's unless told) or as many as end within ``seconds``, compilation not counted."""
+    parameters, state = start(task, name, seed)
+    if is_compiled(step) and name == SCALIFY:  # the same bits whatever ran before
+        step.recipe_state = {"scalify.rounding_key": np.asarray(seed, np.int64)}  # type: ignore[attr-defined]
     run = Run([], None, 0.0, {})
+    factor = made.put(step, np.float32(multiplier))
     for index, tokens in enumerate(task.batches(seed)):
         if index == (task.steps if steps is None else steps):
             break
+        batch = made.put(step, tokens)
         started = time.perf_counter()
-        parameters, state, value = step(parameters, state, tokens, np.float32(multiplier))
+        parameters, state, value = step(parameters, state, *batch, *factor)
         loss = float(np.asarray(value, np.float64)) / multiplier
         if index > 0:
             run.seconds += time.perf_counter() - started
