@@ -97,9 +97,10 @@ createMachine(StringRef cpu, StringRef features) {
   return machine;
 }
 
-/// O3 with glibc's vector math library, so that loops over exp and log become
-/// vector code (at most 4 ulp, as glibc documents for libmvec).
-static void optimize(Module &module, TargetMachine &machine) {
+/// At O3 with glibc's vector math library, so that loops over exp and log
+/// become vector code (at most 4 ulp, as glibc documents for libmvec).
+static void optimize(Module &module, TargetMachine &machine,
+                     OptimizationLevel level) {
   LoopAnalysisManager loops;
   FunctionAnalysisManager functions;
   CGSCCAnalysisManager sccs;
@@ -116,8 +117,7 @@ static void optimize(Module &module, TargetMachine &machine) {
   builder.registerFunctionAnalyses(functions);
   builder.registerLoopAnalyses(loops);
   builder.crossRegisterProxies(loops, functions, sccs, modules);
-  ModulePassManager passes =
-      builder.buildPerModuleDefaultPipeline(OptimizationLevel::O3);
+  ModulePassManager passes = builder.buildPerModuleDefaultPipeline(level);
   passes.run(module, modules);
 }
 
@@ -167,9 +167,16 @@ steelyard::emitObject(mlir::ModuleOp module, ArrayRef<FunctionSpec> functions,
     // Prefer the widest vectors that the processor has.
     function.addFnAttr("prefer-vector-width", "512");
   }
-  addDescription(*code, **machine, functions, options.target,
-                 deviceCodeOf(module));
-  optimize(*code, **machine);
+  DeviceCode device = deviceCodeOf(module);
+  // Beside a device's code this one only launches: thousands of calls in a row,
+  // which O3 takes a minute for.
+  bool computes = device.chip.empty();
+  if (!computes) {
+    (*machine)->setOptLevel(CodeGenOptLevel::None);
+  }
+  addDescription(*code, **machine, functions, options.target, device);
+  optimize(*code, **machine,
+           computes ? OptimizationLevel::O3 : OptimizationLevel::O1);
   SmallVector<char, 0> bytes;
   raw_svector_ostream stream(bytes);
   legacy::PassManager emission;
