@@ -8,19 +8,22 @@
 include "mlir/Pass/PassBase.td"
 
 def CUDAContractions : Pass<"cuda-contractions", "::mlir::func::FuncOp"> {
-  let summary = "gives contractions operands that cuBLASLt takes";
+  let summary = "makes contractions cuBLASLt's, with operands that it takes";
   let description = [{
-    Operands are both of float64, float32, float16 or bfloat16, or of f8E4M3FN and f8E5M2, not both of the latter. Others become
+    `host.gemm` becomes `cuda.contraction`. Operands are both of float64, float32, float16 or bfloat16, or of f8E4M3FN and f8E5M2, not both of the latter. Others become
     the narrowest of these that holds all their values. A tensor whose batch dimension runs fastest is laid out anew; 8-bit operands
     need their contracted dimension there. What is not contracted in 8 bits though its operands have no more is said in a remark.
 
-    Sizes that 8 bits don't allow are padded by zeros in contractions that are large enough.
+    Sizes that 8 bits don't allow are padded by zeros in contractions that are large enough. A result that is only rounded to 16 bits
+    afterwards, to nearest even and without saturation, is rounded by the contraction.
 
-    Numerics: bit for bit but for the order of sums.
+    Numerics: bit for bit but for the order of sums, and for what the program allows: products of operands that are rounded to TF32
+    (`tf32`), and of 8-bit operands sums in fewer bits (`fast_accumulate`).
   }];
   let options = [Option<"leastPadded", "least-padded", "int64_t", "1048576",
                         "Products, m × n × k, of the smallest contraction that is padded">];
-  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect", "::mlir::arith::ArithDialect"];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect", "::mlir::arith::ArithDialect",
+                           "::steelyard::cuda::CUDADialect"];
 }
 
 def CUDACountLoops : Pass<"cuda-count-loops", "::mlir::func::FuncOp"> {
