@@ -104,6 +104,12 @@ CASES: dict[str, Case] = {
         lambda x, w, s, t, b: np.maximum(x @ w.T * s * t + b, 0),
         2.0**-11,  # 14 bits
     ),
+    "fast sums, rounded before ReLU": (
+        lambda x, w: jax.nn.relu(dot(x, w, PRESETS.ANY_F8_ANY_F8_F32_FAST_ACCUM).astype(F16)),
+        [random(32, 64, dtype=E4M3), random(48, 64, dtype=E4M3)],
+        lambda x, w: np.maximum(x @ w.T, 0),
+        2.0**-11,  # 14 bits
+    ),
     "TF32, bias, GELU": (
         lambda x, w, b: jax.nn.gelu(dot(x, w, PRESETS.TF32_TF32_F32) + b),
         [random(32, 64), random(48, 64), random(48)],

@@ -307,6 +307,32 @@ func.func @computed_scale(%a: tensor<32x64xf8E4M3FN>, %b: tensor<64x48xf8E5M2>, 
   return %v1, %v6 : tensor<32x48xf16>, tensor<32x48xf32>
 }
 
+// A scale that the caller gets too lies where the caller wants it.
+
+// CHECK-LABEL: func.func @returned_scale
+// CHECK: %[[T:.*]] = linalg.generic
+// CHECK: %[[S:.*]] = bufferization.alloc_tensor() copy(%[[T]]) : tensor<f32>
+// CHECK: cuda.contraction {{.*}} scales(%[[S]] : tensor<f32>)
+func.func @returned_scale(%a: tensor<32x64xf8E4M3FN>, %b: tensor<64x48xf8E5M2>, %s: tensor<f32>) -> (tensor<32x48xf32>, tensor<f32>) {
+  %empty = tensor.empty() : tensor<f32>
+  %t = linalg.generic {indexing_maps = [affine_map<() -> ()>, affine_map<() -> ()>], iterator_types = []}
+    ins(%s : tensor<f32>) outs(%empty : tensor<f32>) {
+  ^bb0(%x: f32, %out: f32):
+    %v8 = arith.mulf %x, %x : f32
+    linalg.yield %v8 : f32
+  } -> tensor<f32>
+  %init = tensor.empty() : tensor<32x48xf32>
+  %v0 = cuda.contraction ins(%a, %b : tensor<32x64xf8E4M3FN>, tensor<64x48xf8E5M2>) outs(%init : tensor<32x48xf32>)
+    lhs_dims = [-1, 0, 1] rhs_dims = [-1, 1, 0] -> tensor<32x48xf32>
+  %v1 = linalg.generic {indexing_maps = [#id, #none, #id], iterator_types = ["parallel", "parallel"]}
+    ins(%v0, %t : tensor<32x48xf32>, tensor<f32>) outs(%init : tensor<32x48xf32>) {
+  ^bb0(%x: f32, %y: f32, %out: f32):
+    %v2 = arith.mulf %x, %y : f32
+    linalg.yield %v2 : f32
+  } -> tensor<32x48xf32>
+  return %v1, %t : tensor<32x48xf32>, tensor<f32>
+}
+
 // Not of 16 bits; not where the kernel stays and reads as much; not a second one, since their product may overflow.
 
 // CHECK-LABEL: func.func @no_scale
@@ -408,6 +434,42 @@ func.func @fast_sums(%a: tensor<32x64xf8E4M3FN>, %b: tensor<64x48xf8E4M3FN>, %s:
     linalg.yield %v5 : bf16
   } -> tensor<32x48xbf16>
   return %v1 : tensor<32x48xbf16>
+}
+
+// ReLU of what is rounded is what ReLU is rounded to.
+
+// CHECK-LABEL: func.func @rounded_relu
+// CHECK: cuda.contraction {{.*}} outs({{.*}} : tensor<32x48xf16>) {{.*}} epilogue = relu fast_accumulate ->
+// CHECK-NOT: linalg.generic
+// CHECK: cuda.contraction {{.*}} outs({{.*}} : tensor<32x48xf16>) {{.*}} rhs_dims = [-1, 1, 0] ->
+// CHECK: arith.maximumf
+func.func @rounded_relu(%a: tensor<32x64xf8E4M3FN>, %b: tensor<64x48xf8E4M3FN>) -> (tensor<32x48xf16>, tensor<32x48xf16>) {
+  %zero = arith.constant 0.0 : f32
+  %half = tensor.empty() : tensor<32x48xf16>
+  %init = tensor.empty() : tensor<32x48xf32>
+  %v0 = cuda.contraction ins(%a, %b : tensor<32x64xf8E4M3FN>, tensor<64x48xf8E4M3FN>) outs(%init : tensor<32x48xf32>)
+    lhs_dims = [-1, 0, 1] rhs_dims = [-1, 1, 0] fast_accumulate -> tensor<32x48xf32>
+  %v1 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+    ins(%v0 : tensor<32x48xf32>) outs(%half : tensor<32x48xf16>) {
+  ^bb0(%x: f32, %out: f16):
+    %v2 = arith.truncf %x : f32 to f16
+    %v3 = arith.extf %v2 : f16 to f32
+    %v4 = arith.maximumf %v3, %zero : f32
+    %v5 = arith.truncf %v4 : f32 to f16
+    linalg.yield %v5 : f16
+  } -> tensor<32x48xf16>
+  %v6 = cuda.contraction ins(%a, %b : tensor<32x64xf8E4M3FN>, tensor<64x48xf8E4M3FN>) outs(%init : tensor<32x48xf32>)
+    lhs_dims = [-1, 0, 1] rhs_dims = [-1, 1, 0] -> tensor<32x48xf32>
+  %v7 = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+    ins(%v6 : tensor<32x48xf32>) outs(%half : tensor<32x48xf16>) {
+  ^bb0(%x: f32, %out: f16):
+    %v8 = arith.truncf %x : f32 to f16
+    %v9 = arith.extf %v8 : f16 to f32
+    %v10 = arith.maximumf %v9, %zero : f32
+    %v11 = arith.truncf %v10 : f32 to f16
+    linalg.yield %v11 : f16
+  } -> tensor<32x48xf16>
+  return %v1, %v7 : tensor<32x48xf16>, tensor<32x48xf16>
 }
 
 // GELU by its constants; where they are others, or x is read besides, it is another function.

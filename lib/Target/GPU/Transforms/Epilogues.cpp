@@ -84,6 +84,10 @@ Value otherOperand(Operation *op, Value value) {
   return lhs == value ? rhs : rhs == value ? lhs : Value();
 }
 
+Operation *onlyUserOf(Value value) {
+  return value.hasOneUse() ? *value.getUsers().begin() : nullptr;
+}
+
 /// The operation that computes a value which is used once; else null.
 Operation *definingOnce(Value value) {
   return value && value.hasOneUse() ? value.getDefiningOp() : nullptr;
@@ -125,6 +129,25 @@ Value matchGELU(Value x) {
     }
   }
   return {};
+}
+
+/// max(x, 0) of what has been rounded to 16 bits, computed in float32: what
+/// max(x, 0) of the sum is rounded to. Null where that is not what x is for.
+Value matchRoundedReLU(Value x) {
+  Operation *widens = onlyUserOf(x);
+  if (!widens || !steelyard::cuda::isWidening(widens)) {
+    return {};
+  }
+  Value wide = widens->getResult(0);
+  Operation *maximum = onlyUserOf(wide);
+  Value zero = otherOperand<arith::MaximumFOp>(maximum, wide);
+  if (!zero || !isConstant(zero, 0)) {
+    return {};
+  }
+  Operation *rounds = onlyUserOf(maximum->getResult(0));
+  return steelyard::cuda::roundedTo(rounds) == x.getType()
+             ? rounds->getResult(0)
+             : Value();
 }
 
 /// Whether a value of a body is the same for all elements: computed of
@@ -215,52 +238,87 @@ bool isOffered(ContractionOp op, const Finish &finish) {
 }
 
 /// The steps that a reader begins with; not all are offered.
-Steps stepsOf(ContractionOp op, Reader reader) {
+struct StepFinder {
+  StepFinder(ContractionOp op, Reader reader)
+      : op(op), reader(reader), value(reader.element()) {
+    finish.result = elementOf(op.getInit());
+    if (finish.result.isF32()) {
+      addScales();
+      addBias();
+      if (isFast(op)) {
+        addActivation();
+      }
+      addRounding();
+    }
+    if (!finish.result.isF32() && isFast(op)) {
+      addRoundedReLU();
+    }
+  }
+
   Steps steps;
-  Finish finish;
-  finish.result = Float32Type::get(op.getContext());
-  Value value = reader.element();
-  bool isEight = steelyard::cuda::isEightBits(elementOf(op.getLhs()));
-  auto onlyUser = [&]() -> Operation * {
-    return value.hasOneUse() ? *value.getUsers().begin() : nullptr;
-  };
-  auto add = [&](Value next) {
+
+private:
+  Operation *onlyUser() { return onlyUserOf(value); }
+
+  void add(Value next) {
     value = next;
     steps.emplace_back(finish, value);
-  };
-  // Two scales are multiplied with each other first.
-  unsigned mostScales = !isEight ? 0 : isFast(op) ? 2 : 1;
-  while (finish.scales.size() < mostScales) {
-    Value scale = otherOperand<arith::MulFOp>(onlyUser(), value);
-    if (!scale || !isUniform(reader.op, scale)) {
-      break;
+  }
+
+  void addScales() {
+    // Two scales are multiplied with each other first.
+    bool isEight = steelyard::cuda::isEightBits(elementOf(op.getLhs()));
+    unsigned most = !isEight ? 0 : isFast(op) ? 2 : 1;
+    while (finish.scales.size() < most) {
+      Value scale = otherOperand<arith::MulFOp>(onlyUser(), value);
+      if (!scale || !isUniform(reader.op, scale)) {
+        break;
+      }
+      finish.scales.push_back(scale);
+      add(onlyUser()->getResult(0));
     }
-    finish.scales.push_back(scale);
-    add(onlyUser()->getResult(0));
   }
-  bool hasColumns = op.getRhsDims()[1] >= 0;
-  Value term = otherOperand<arith::AddFOp>(onlyUser(), value);
-  if (Value bias = term && hasColumns ? biasOf(reader, term) : Value()) {
-    finish.bias = bias;
-    add(onlyUser()->getResult(0));
+
+  void addBias() {
+    Value term = otherOperand<arith::AddFOp>(onlyUser(), value);
+    bool hasColumns = op.getRhsDims()[1] >= 0;
+    if (Value bias = term && hasColumns ? biasOf(reader, term) : Value()) {
+      finish.bias = bias;
+      add(onlyUser()->getResult(0));
+    }
   }
-  if (isFast(op)) {
+
+  void addActivation() {
     Value zero = otherOperand<arith::MaximumFOp>(onlyUser(), value);
-    Value gelu = matchGELU(value);
     if (zero && isConstant(zero, 0)) {
       finish.epilogue = Epilogue::ReLU;
       add(onlyUser()->getResult(0));
-    } else if (gelu) {
+    } else if (Value gelu = matchGELU(value)) {
       finish.epilogue = Epilogue::GELU;
       add(gelu);
     }
   }
-  if (Type rounded = steelyard::cuda::roundedTo(onlyUser())) {
-    finish.result = rounded;
-    add(onlyUser()->getResult(0));
+
+  void addRounding() {
+    if (Type rounded = steelyard::cuda::roundedTo(onlyUser())) {
+      finish.result = rounded;
+      add(onlyUser()->getResult(0));
+    }
   }
-  return steps;
-}
+
+  void addRoundedReLU() {
+    Value positive = matchRoundedReLU(value);
+    if (positive && finish.epilogue == Epilogue::None) {
+      finish.epilogue = Epilogue::ReLU;
+      add(positive);
+    }
+  }
+
+  ContractionOp op;
+  Reader reader;
+  Finish finish;
+  Value value;
+};
 
 /// All that read the sums; none where something else does.
 SmallVector<Reader> readersOf(ContractionOp op) {
@@ -302,7 +360,7 @@ std::optional<Finish> commonFinish(ContractionOp op, ArrayRef<Reader> readers,
                                    SmallVectorImpl<Value> &values) {
   SmallVector<Steps> all;
   for (Reader reader : readers) {
-    all.push_back(stepsOf(op, reader));
+    all.push_back(StepFinder(op, reader).steps);
   }
   std::optional<Finish> best;
   for (size_t count = 1; count <= all.front().size(); ++count) {
@@ -360,7 +418,7 @@ struct Epilogues : steelyard::cuda::impl::CUDAEpiloguesBase<Epilogues> {
     bool isEmpty =
         k >= 0 &&
         cast<RankedTensorType>(op.getRhs().getType()).getDimSize(k) == 0;
-    if (!isPlain || isEmpty || !type.getElementType().isF32()) {
+    if (!isPlain || isEmpty || type.getElementType().isF64()) {
       return false;
     }
     SmallVector<Reader> readers = readersOf(op);
@@ -479,14 +537,17 @@ struct Epilogues : steelyard::cuda::impl::CUDAEpiloguesBase<Epilogues> {
         .getResult(0);
   }
 
-  /// At an address that is a multiple of 16, as what is computed here is; a
-  /// caller's, and what may be its, is copied.
+  /// At an address that is a multiple of 16, as what is computed and read here
+  /// is; what the caller may have given, or gets, is copied.
   static Value aligned(OpBuilder &builder, Location loc, Value tensor) {
-    Operation *defining = tensor.getDefiningOp();
-    if (auto generic = dyn_cast_or_null<linalg::GenericOp>(defining);
-        generic ? !isa<BlockArgument>(
-                      generic.getBody()->getTerminator()->getOperand(0))
-                : isa_and_nonnull<arith::ConstantOp>(defining)) {
+    auto generic = tensor.getDefiningOp<linalg::GenericOp>();
+    bool isComputed =
+        generic &&
+        !isa<BlockArgument>(generic.getBody()->getTerminator()->getOperand(0));
+    bool isInner = llvm::all_of(tensor.getUsers(), [](Operation *user) {
+      return isa<linalg::LinalgOp, ContractionOp>(user);
+    });
+    if ((isComputed && isInner) || tensor.getDefiningOp<arith::ConstantOp>()) {
       return tensor;
     }
     return bufferization::AllocTensorOp::create(

@@ -29,7 +29,7 @@ def CUDAContractions : Pass<"cuda-contractions", "::mlir::func::FuncOp"> {
 def CUDAEpilogues : Pass<"cuda-epilogues", "::mlir::func::FuncOp"> {
   let summary = "lets contractions do what is done with their sums";
   let description = [{
-    Runs after elementwise fusion. A contraction into float32 takes over the steps that all that read its result begin with, in this
+    Runs after elementwise fusion. A contraction takes over the steps that all that read its result begin with, in this
     order: a product with a scale, a sum with a bias along its last dimension, an activation, a rounding to float16 or bfloat16 (to
     nearest even, without saturation). Steps are taken over as far as cuBLASLt has what comes out (`cuda.contraction` has the table), so a
     float32 bias is where the result stays float32, a bfloat16 one where it is rounded to bfloat16 afterwards. An operation that is left
@@ -40,7 +40,7 @@ def CUDAEpilogues : Pass<"cuda-epilogues", "::mlir::func::FuncOp"> {
     | scale: what is computed of constants and tensors of one float32 element | of 8-bit operands, where a kernel goes or the result gets smaller |
     | bias | all but float64 |
     | a second scale; max(x, 0); `jax.nn.gelu` in its tanh form | those which the program allows to be less exact: `tf32` with float32 operands, `fast_accumulate` with 8-bit ones |
-    | rounding | of 16 and 8 bits |
+    | rounding | of 16 and 8 bits; max(x, 0) may follow it too |
 
     ```mlir
     %0 = cuda.contraction ins(%a, %b : tensor<64x32xf32>, tensor<32x16xf32>) outs(%init : tensor<64x16xf32>) ...
