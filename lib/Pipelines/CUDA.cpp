@@ -36,6 +36,7 @@ static void buildKernels(OpPassManager &pm, const TargetOptions &) {
   // Exponents stay tensors of rank 0: they are computed where they are used.
   pm.addNestedPass<func::FuncOp>(host::createHostFuseElementwise());
   pm.addPass(createCSEPass());
+  pm.addNestedPass<func::FuncOp>(cuda::createCUDAEpilogues());
   pm.addPass(cuda::createCUDASplitReductions());
   pm.addPass(createCSEPass());
   pm.addPass(cuda::createCUDAFormKernels());

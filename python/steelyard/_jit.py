@@ -200,6 +200,17 @@ class _Compiled:
         return results if self.out_tree is None else jax.tree_util.tree_unflatten(self.out_tree, results)
 
 
+def _lower(jitted: Any, positional: Sequence[Any], named: dict[str, Any]) -> Any:
+    """StableHLO, with presets of contractions (jax.lax.DotAlgorithmPreset) too that JAX has no code for on its CPU."""
+    try:
+        return jitted.lower(*positional, **named)
+    except ValueError as error:
+        if "is not supported by dot_general on CPU" not in str(error):
+            raise
+    # Of JAX's platforms the one that has them all and lowers to StableHLO alone.
+    return jitted.trace(*positional, **named).lower(lowering_platforms=("tpu",))
+
+
 class CompiledFunction(KeepsRecipeState):
     """What ``steelyard.jit`` returns: call it like the function it was made from."""
 
@@ -279,7 +290,7 @@ class CompiledFunction(KeepsRecipeState):
             filled = [args[index] if index in static else next(rest) for index in range(count)]
             named |= {name: arg for name, arg in kwargs.items() if name in self._static_argnames}
             with _config.use_shardy_partitioner(False):  # GSPMD's annotations are attributes
-                lowered = self._jitted.lower(*filled, **named)
+                lowered = _lower(self._jitted, filled, named)
             compiled = _Compiled(lowered.as_text(debug_info=True), self._scheme, lowered, target=self._target)
             with self._lock:
                 self._compiled[key] = compiled

@@ -633,7 +633,7 @@ STEELYARD_API int32_t steelyard_gpu_read(steelyard_context *context, void *host,
 /* What `steelyard_gpu_gemm` does last. */
 enum {
   STEELYARD_EPILOGUE_NONE = 0,
-  STEELYARD_EPILOGUE_RELU = 1, /* max(x, 0) */
+  STEELYARD_EPILOGUE_RELU = 1, /* max(x, 0), which may be 0 for NaN */
   /* x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) */
   STEELYARD_EPILOGUE_GELU = 2
 };

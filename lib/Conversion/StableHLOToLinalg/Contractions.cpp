@@ -82,6 +82,44 @@ Operand collapse(OpBuilder &builder, Location location, Value value,
   return operand;
 }
 
+/// What the program says of how products are computed; all of it may be null.
+struct Algorithm {
+  DotAlgorithmAttr attr;
+
+  /// Types of which something here is at least as exact: more components and
+  /// operations come nearer to float32, which is what there is.
+  bool isHonoured() const {
+    return llvm::all_of(types(), [](Type type) {
+      auto element = dyn_cast<FloatType>(type);
+      return element && element.getWidth() <= 64;
+    });
+  }
+
+  bool isDouble() const {
+    return llvm::any_of(types(), [](Type type) { return type.isF64(); });
+  }
+
+  /// One product of operands rounded to TF32.
+  bool isTF32() const {
+    return attr && isa<FloatTF32Type>(attr.getLhsPrecisionType()) &&
+           isa<FloatTF32Type>(attr.getRhsPrecisionType()) &&
+           attr.getAccumulationType().isF32() &&
+           attr.getLhsComponentCount() == 1 &&
+           attr.getRhsComponentCount() == 1 &&
+           attr.getNumPrimitiveOperations() == 1;
+  }
+
+  bool sumsFast() const { return attr && attr.getAllowImpreciseAccumulation(); }
+
+private:
+  SmallVector<Type, 3> types() const {
+    return attr ? SmallVector<Type, 3>{attr.getLhsPrecisionType(),
+                                       attr.getRhsPrecisionType(),
+                                       attr.getAccumulationType()}
+                : SmallVector<Type, 3>();
+  }
+};
+
 struct DotGeneral : OpConversionPattern<DotGeneralOp> {
   using OpConversionPattern::OpConversionPattern;
 
@@ -120,7 +158,14 @@ struct DotGeneral : OpConversionPattern<DotGeneralOp> {
         !isa<FloatType>(result.getElementType())) {
       return integers(op, lhs, rhs, shape, result, rewriter);
     }
-    bool isDouble = lhsElement.isF64() || rhsElement.isF64();
+    Algorithm algorithm{op.getAlgorithmAttr()};
+    if (!algorithm.isHonoured()) {
+      return op.emitError("its algorithm computes in types of which no target "
+                          "has products: ")
+             << algorithm.attr;
+    }
+    bool isDouble =
+        lhsElement.isF64() || rhsElement.isF64() || algorithm.isDouble();
     auto widen = [&](Operand &operand) {
       auto type = cast<RankedTensorType>(operand.value.getType());
       if (isDouble && !type.getElementType().isF64()) {
@@ -141,9 +186,8 @@ struct DotGeneral : OpConversionPattern<DotGeneralOp> {
         tensor::EmptyOp::create(rewriter, location, shape, accumulator);
     Value product =
         host::GemmOp::create(rewriter, location, TypeRange(type), lhs.value,
-                             rhs.value, empty,
-                             rewriter.getDenseI64ArrayAttr(lhs.dims),
-                             rewriter.getDenseI64ArrayAttr(rhs.dims))
+                             rhs.value, empty, lhs.dims, rhs.dims,
+                             algorithm.isTF32(), algorithm.sumsFast())
             .getResult();
     finish(op, product, result, rewriter);
     return success();

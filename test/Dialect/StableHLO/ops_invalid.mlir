@@ -274,3 +274,18 @@ func.func @composite(%x: tensor<4xf32>) {
 func.func @field() attributes {a = #stablehlo.dot<rhs_batch = [0]>} {
   return
 }
+
+// -----
+
+// expected-error@+1 {{an algorithm has at least one component of each operand and one operation, got 0}}
+func.func @algorithm() attributes {a = #stablehlo.dot_algorithm<lhs_precision_type = f32, rhs_precision_type = f32, accumulation_type = f32, lhs_component_count = 1, rhs_component_count = 1, num_primitive_operations = 0, allow_imprecise_accumulation = false>} {
+  return
+}
+
+// -----
+
+func.func @neither(%a: tensor<2x3xf32>, %b: tensor<3x5xf32>) {
+  // expected-error@+1 {{expected 'precision' or 'algorithm'}}
+  %0 = stablehlo.dot_general %a, %b, contracting_dims = [1] x [0], speed = fast : (tensor<2x3xf32>, tensor<3x5xf32>) -> tensor<2x5xf32>
+  return
+}

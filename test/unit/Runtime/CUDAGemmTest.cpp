@@ -386,6 +386,18 @@ static void testTypes(steelyard_context *context, const GemmProgram &program) {
   test.epilogue = STEELYARD_EPILOGUE_RELU;
   EXPECT_CONTAINS(failure(context, program, test),
                   ", relu: cuBLASLt has no bias and no epilogue in f64");
+  test.epilogue = STEELYARD_EPILOGUE_NONE;
+  test.bias = true;
+  EXPECT_CONTAINS(failure(context, program, test),
+                  ", bias f64: cuBLASLt has no bias and no epilogue in f64");
+  test = GemmCase();
+  test.a = test.b = STEELYARD_F8E4M3FN;
+  test.m = test.n = test.k = 32;
+  GemmRun eight(context, test);
+  eight.desc.bias = eight.bias.data();
+  eight.desc.bias_type = STEELYARD_F32;
+  EXPECT_CONTAINS(failure(program, eight, STEELYARD_UNIMPLEMENTED),
+                  ", bias f32: cuBLASLt takes a bias of bf16 there");
 }
 
 static void testStrides(steelyard_context *context,

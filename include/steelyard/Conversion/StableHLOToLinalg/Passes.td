@@ -13,7 +13,9 @@ def ConvertStableHLOToLinalg : Pass<"convert-stablehlo-to-linalg", "::mlir::Modu
     Elementwise operations become `linalg.generic` with scalar bodies; floats
     narrower than 32 bits are computed in float32 and rounded once to their type.
     Reductions accumulate in float32 at least; prefix sums and what else cannot be a `linalg` operation are `scf.for`
-    nests on tensors. Contractions become `host.gemm`.
+    nests on tensors. Contractions become `host.gemm`, in float32, or float64 where an operand or the algorithm is; that is as exact as
+    any `precision` and narrower algorithm asks for. An algorithm of TF32 operands and one product (JAX's TF32_TF32_F32) and one with
+    imprecise accumulation (FAST_ACCUM) are passed on as what a target may do. One of other types is an error.
     Unsigned integers become signless. `scaled.rescale` becomes three multiplications in the loop by
     `scaled.rescale_factors` made before it. `while`, `case` and `if` become `scf.while` and `scf.if`; a loop also ends
     when its call is cancelled (`host.poll`). Scatters and sorts (by merging) become `scf.for` on tensors.

@@ -236,16 +236,7 @@ void mlir::stablehlo::printDotDimensionNumbers(
   list(numbers.getRhsContractingDimensions());
 }
 
-ParseResult mlir::stablehlo::parsePrecisionConfig(OpAsmParser &parser,
-                                                  ArrayAttr &precisions) {
-  // The comma may also introduce the algorithm.
-  if (failed(parser.parseOptionalComma())) {
-    return success();
-  }
-  if (failed(parser.parseOptionalKeyword("precision"))) {
-    return parser.emitError(parser.getCurrentLocation(),
-                            "expected 'precision'");
-  }
+static ParseResult parsePrecisions(OpAsmParser &parser, ArrayAttr &precisions) {
   SmallVector<Attribute> values;
   auto parseOne = [&]() -> ParseResult {
     StringRef keyword;
@@ -262,25 +253,51 @@ ParseResult mlir::stablehlo::parsePrecisionConfig(OpAsmParser &parser,
     values.push_back(PrecisionAttr::get(parser.getContext(), *precision));
     return success();
   };
-  if (parser.parseEqual() ||
-      parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, parseOne)) {
+  if (parser.parseCommaSeparatedList(AsmParser::Delimiter::Square, parseOne)) {
     return failure();
   }
   precisions = parser.getBuilder().getArrayAttr(values);
   return success();
 }
 
-void mlir::stablehlo::printPrecisionConfig(OpAsmPrinter &printer, Operation *,
-                                           ArrayAttr precisions) {
-  if (!precisions || precisions.empty()) {
-    return;
+ParseResult mlir::stablehlo::parsePrecision(OpAsmParser &parser,
+                                            ArrayAttr &precisions,
+                                            DotAlgorithmAttr &algorithm) {
+  if (failed(parser.parseOptionalComma())) {
+    return success();
   }
-  printer << ", precision = [";
-  llvm::interleaveComma(precisions.getAsRange<PrecisionAttr>(), printer,
-                        [&](PrecisionAttr precision) {
-                          printer << stringifyPrecision(precision.getValue());
-                        });
-  printer << ']';
+  if (succeeded(parser.parseOptionalKeyword("precision"))) {
+    if (parser.parseEqual() || parsePrecisions(parser, precisions)) {
+      return failure();
+    }
+    if (failed(parser.parseOptionalComma())) {
+      return success();
+    }
+  }
+  if (failed(parser.parseOptionalKeyword("algorithm"))) {
+    return parser.emitError(parser.getCurrentLocation())
+           << "expected " << (precisions ? "" : "'precision' or ")
+           << "'algorithm'";
+  }
+  return failure(parser.parseEqual() ||
+                 parser.parseCustomAttributeWithFallback(algorithm));
+}
+
+void mlir::stablehlo::printPrecision(OpAsmPrinter &printer, Operation *,
+                                     ArrayAttr precisions,
+                                     DotAlgorithmAttr algorithm) {
+  if (precisions && !precisions.empty()) {
+    printer << ", precision = [";
+    llvm::interleaveComma(precisions.getAsRange<PrecisionAttr>(), printer,
+                          [&](PrecisionAttr precision) {
+                            printer << stringifyPrecision(precision.getValue());
+                          });
+    printer << ']';
+  }
+  if (algorithm) {
+    printer << ", algorithm = ";
+    printer.printStrippedAttrOrType(algorithm);
+  }
 }
 
 ParseResult mlir::stablehlo::parseExponentMantissa(OpAsmParser &parser,

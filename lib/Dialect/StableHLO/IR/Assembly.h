@@ -75,10 +75,11 @@ ParseResult parseDotDimensionNumbers(OpAsmParser &parser,
 void printDotDimensionNumbers(OpAsmPrinter &printer, Operation *,
                               DotDimensionNumbersAttr numbers);
 
-/// (, precision = [DEFAULT, DEFAULT])?
-ParseResult parsePrecisionConfig(OpAsmParser &parser, ArrayAttr &precisions);
-void printPrecisionConfig(OpAsmPrinter &printer, Operation *,
-                          ArrayAttr precisions);
+/// (, precision = [DEFAULT, DEFAULT])? (, algorithm = <...>)?
+ParseResult parsePrecision(OpAsmParser &parser, ArrayAttr &precisions,
+                           DotAlgorithmAttr &algorithm);
+void printPrecision(OpAsmPrinter &printer, Operation *, ArrayAttr precisions,
+                    DotAlgorithmAttr algorithm);
 
 /// [b, 0, 1, f]x[0, 1, i, o]->[b, 0, 1, f]
 ParseResult parseConvDimensionNumbers(OpAsmParser &parser,

@@ -95,6 +95,20 @@ mlir::stablehlo::verifyPrecisions(Operation *op,
   return success();
 }
 
+LogicalResult
+DotAlgorithmAttr::verify(function_ref<InFlightDiagnostic()> emitError, Type,
+                         Type, Type, int64_t lhsComponents,
+                         int64_t rhsComponents, int64_t operations, bool) {
+  for (int64_t count : {lhsComponents, rhsComponents, operations}) {
+    if (count < 1) {
+      return emitError() << "an algorithm has at least one component of each "
+                            "operand and one operation, got "
+                         << count;
+    }
+  }
+  return success();
+}
+
 LogicalResult DotGeneralOp::verify() {
   RankedTensorType result = tensorType(getResult());
   FailureOr<RankedTensorType> expected =

@@ -71,11 +71,43 @@ struct ZeroBufferization
   }
 };
 
+struct ContractionBufferization
+    : DstBufferizableOpInterfaceExternalModel<ContractionBufferization,
+                                              ContractionOp> {
+  /// The destination is overwritten, not accumulated into.
+  bool bufferizesToMemoryRead(Operation *op, OpOperand &operand,
+                              const AnalysisState &) const {
+    return !cast<ContractionOp>(op).isDpsInit(&operand);
+  }
+
+  LogicalResult bufferize(Operation *op, RewriterBase &rewriter,
+                          const BufferizationOptions &options,
+                          BufferizationState &state) const {
+    auto contraction = cast<ContractionOp>(op);
+    OpBuilder::InsertionGuard guard(rewriter);
+    rewriter.setInsertionPoint(op);
+    SmallVector<Value> buffers;
+    for (Value tensor : op->getOperands()) {
+      FailureOr<Value> buffer = getBuffer(rewriter, tensor, options, state);
+      if (failed(buffer)) {
+        return failure();
+      }
+      buffers.push_back(*buffer);
+    }
+    ContractionOp::create(rewriter, op->getLoc(), TypeRange(), buffers,
+                          op->getAttrs());
+    replaceOpWithBufferizedValues(
+        rewriter, op, buffers[contraction.getInitMutable().getOperandNumber()]);
+    return success();
+  }
+};
+
 } // namespace
 
 void steelyard::cuda::registerBufferization(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, CUDADialect *) {
     LaunchOp::attachInterface<LaunchBufferization>(*context);
     ZeroOp::attachInterface<ZeroBufferization>(*context);
+    ContractionOp::attachInterface<ContractionBufferization>(*context);
   });
 }

@@ -6,16 +6,27 @@
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/IR/Builders.h"
+#include "mlir/IR/DialectImplementation.h"
+
+#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace steelyard::cuda;
 
 #include "steelyard/Target/GPU/IR/CUDADialect.cpp.inc"
+#include "steelyard/Target/GPU/IR/CUDAEnums.cpp.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "steelyard/Target/GPU/IR/CUDAAttributes.cpp.inc"
 
 #define GET_OP_CLASSES
 #include "steelyard/Target/GPU/IR/CUDAOps.cpp.inc"
 
 void CUDADialect::initialize() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "steelyard/Target/GPU/IR/CUDAAttributes.cpp.inc"
+      >();
   addOperations<
 #define GET_OP_LIST
 #include "steelyard/Target/GPU/IR/CUDAOps.cpp.inc"

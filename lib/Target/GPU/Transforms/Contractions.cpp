@@ -1,4 +1,4 @@
-//===- Contractions.cpp - Operands that cuBLASLt takes ----------*- C++ -*-===//
+//===- Contractions.cpp - host.gemm to what cuBLASLt takes ------*- C++ -*-===//
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
@@ -7,7 +7,9 @@
 // lines are of multiples of 16 bytes.
 //===----------------------------------------------------------------------===//
 
+#include "steelyard/Target/GPU/IR/CUDA.h"
 #include "steelyard/Target/GPU/Transforms/Passes.h"
+#include "steelyard/Target/GPU/Transforms/Rounding.h"
 #include "steelyard/Target/Host/IR/Host.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -21,13 +23,12 @@ namespace steelyard::cuda {
 } // namespace steelyard::cuda
 
 using namespace mlir;
+using steelyard::cuda::ContractionOp;
+using steelyard::cuda::Epilogue;
+using steelyard::cuda::isEightBits;
 using steelyard::host::GemmOp;
 
 namespace {
-
-bool isEightBits(Type element) {
-  return isa<Float8E4M3FNType, Float8E5M2Type>(element);
-}
 
 bool isNarrow(Type element) { return element.getIntOrFloatBitWidth() <= 8; }
 
@@ -81,25 +82,23 @@ struct Contractions
       return op;
     }
     Block *body = rounds.getBody();
-    auto cast = dyn_cast<arith::TruncFOp>(body->front());
-    auto type = mlir::cast<RankedTensorType>(rounds.getResult(0).getType());
+    Operation &rounding = body->front();
+    auto type = cast<RankedTensorType>(rounds.getResult(0).getType());
     Type a = getElementTypeOrSelf(op.getLhs()),
          b = getElementTypeOrSelf(op.getRhs());
     bool isOffered = a == b && (a == type.getElementType() || isNarrow(a));
-    if (!cast || body->getOperations().size() != 2 ||
-        cast.getIn() != body->getArgument(0) ||
-        cast.getRoundingmode().value_or(arith::RoundingMode::to_nearest_even) !=
-            arith::RoundingMode::to_nearest_even ||
-        !(type.getElementType().isF16() || type.getElementType().isBF16()) ||
-        !isOffered) {
+    if (body->getOperations().size() != 2 || !isOffered ||
+        steelyard::cuda::roundedTo(&rounding) != type.getElementType() ||
+        rounding.getOperand(0) != body->getArgument(0) ||
+        body->getTerminator()->getOperand(0) != rounding.getResult(0)) {
       return op;
     }
     OpBuilder builder(op);
     Value empty = tensor::EmptyOp::create(builder, op.getLoc(), type.getShape(),
                                           type.getElementType());
-    auto rounded = GemmOp::create(builder, op.getLoc(), TypeRange(type),
-                                  op.getLhs(), op.getRhs(), empty,
-                                  op.getLhsDimsAttr(), op.getRhsDimsAttr());
+    auto rounded = GemmOp::create(
+        builder, op.getLoc(), TypeRange(type), op.getLhs(), op.getRhs(), empty,
+        op.getLhsDims(), op.getRhsDims(), op.getTf32(), op.getFastAccumulate());
     rounds.getResult(0).replaceAllUsesWith(rounded.getResult());
     rounds.erase();
     op.erase();
@@ -131,14 +130,24 @@ struct Contractions
     int64_t columns = sizeOf(rhs, rhsDims[Free]);
     lhs = arrange(builder, op.getLoc(), lhs, lhsDims, inEight);
     rhs = arrange(builder, op.getLoc(), rhs, rhsDims, inEight);
-    op.getLhsMutable().assign(lhs);
-    op.getRhsMutable().assign(rhs);
-    op.setLhsDims(lhsDims);
-    op.setRhsDims(rhsDims);
-    auto type = cast<RankedTensorType>(op.getInit().getType());
-    if (rhsDims[Free] >= 0 && columns != type.getShape().back()) {
-      widen(builder, op, columns);
+    Value init = op.getInit();
+    auto type = cast<RankedTensorType>(init.getType());
+    bool isWider = rhsDims[Free] >= 0 && columns != type.getShape().back();
+    if (isWider) {
+      SmallVector<int64_t> shape(type.getShape());
+      shape.back() = columns;
+      init = tensor::EmptyOp::create(builder, op.getLoc(), shape,
+                                     type.getElementType());
     }
+    Value product = ContractionOp::create(
+                        builder, op.getLoc(), TypeRange(init.getType()), lhs,
+                        rhs, /*scales=*/ValueRange(),
+                        /*bias=*/Value(), init, lhsDims, rhsDims,
+                        Epilogue::None, op.getTf32(), op.getFastAccumulate())
+                        .getResult();
+    op.getResult().replaceAllUsesWith(
+        isWider ? first(builder, op.getLoc(), product, type) : product);
+    op.erase();
   }
 
   /// The operand with zeros behind it along a dimension, of a size that is a
@@ -161,27 +170,18 @@ struct Contractions
         SmallVector<OpFoldResult>(shape.size(), builder.getIndexAttr(1)));
   }
 
-  /// A result with more columns, of which the first are taken.
-  static void widen(OpBuilder &builder, GemmOp op, int64_t columns) {
-    auto type = cast<RankedTensorType>(op.getInit().getType());
-    SmallVector<int64_t> shape(type.getShape());
-    shape.back() = columns;
-    Location loc = op.getLoc();
-    Value empty =
-        tensor::EmptyOp::create(builder, loc, shape, type.getElementType());
-    auto wide = GemmOp::create(builder, loc, TypeRange(empty.getType()),
-                               op.getLhs(), op.getRhs(), empty,
-                               op.getLhsDimsAttr(), op.getRhsDimsAttr());
+  /// What is first along the dimensions of a tensor.
+  static Value first(OpBuilder &builder, Location loc, Value tensor,
+                     RankedTensorType type) {
+    int64_t rank = type.getRank();
     SmallVector<OpFoldResult> sizes;
     for (int64_t size : type.getShape()) {
       sizes.push_back(builder.getIndexAttr(size));
     }
-    Value taken = tensor::ExtractSliceOp::create(
-        builder, loc, type, wide.getResult(),
-        SmallVector<OpFoldResult>(shape.size(), builder.getIndexAttr(0)), sizes,
-        SmallVector<OpFoldResult>(shape.size(), builder.getIndexAttr(1)));
-    op.getResult().replaceAllUsesWith(taken);
-    op.erase();
+    return tensor::ExtractSliceOp::create(
+        builder, loc, type, tensor,
+        SmallVector<OpFoldResult>(rank, builder.getIndexAttr(0)), sizes,
+        SmallVector<OpFoldResult>(rank, builder.getIndexAttr(1)));
   }
 
   /// What keeps a contraction of narrow operands from being one of 8 bits.

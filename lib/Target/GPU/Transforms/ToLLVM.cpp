@@ -94,21 +94,51 @@ struct LaunchLowering : ConvertOpToLLVMPattern<cuda::LaunchOp> {
   const Numbers &numbers;
 };
 
-struct GemmLowering : ConvertOpToLLVMPattern<host::GemmOp> {
+struct ContractionLowering : ConvertOpToLLVMPattern<cuda::ContractionOp> {
   using ConvertOpToLLVMPattern::ConvertOpToLLVMPattern;
 
   LogicalResult
-  matchAndRewrite(host::GemmOp op, OpAdaptor adaptor,
+  matchAndRewrite(cuda::ContractionOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
-    static_assert(offsetof(steelyard_gpu_gemm_desc, c_n_stride) ==
+    using Desc = steelyard_gpu_gemm_desc;
+    static_assert(offsetof(Desc, c_n_stride) ==
                   offsetof(steelyard_gemm_desc, c_n_stride));
+    static_assert(int(cuda::Epilogue::None) == STEELYARD_EPILOGUE_NONE &&
+                  int(cuda::Epilogue::ReLU) == STEELYARD_EPILOGUE_RELU &&
+                  int(cuda::Epilogue::GELU) == STEELYARD_EPILOGUE_GELU);
     Emitter emit{rewriter, op.getLoc()};
-    FailureOr<Value> desc =
-        describeGemm(emit, op, adaptor.getOperands(), *getTypeConverter(),
-                     sizeof(steelyard_gpu_gemm_desc));
+    FailureOr<Value> desc = describeContraction(
+        emit,
+        {op, cast<MemRefType>(op.getLhs().getType()),
+         cast<MemRefType>(op.getRhs().getType()),
+         cast<MemRefType>(op.getInit().getType()), adaptor.getLhs(),
+         adaptor.getRhs(), adaptor.getInit(), op.getLhsDims(), op.getRhsDims()},
+        *getTypeConverter(), sizeof(Desc));
     if (failed(desc)) {
       return failure();
     }
+    auto address = [&](Value given, Value lowered) {
+      return emit.address(lowered, cast<MemRefType>(given.getType()),
+                          *getTypeConverter());
+    };
+    constexpr size_t scales[] = {offsetof(Desc, a_scale),
+                                 offsetof(Desc, b_scale)};
+    for (auto [given, lowered, at] :
+         llvm::zip(op.getScales(), adaptor.getScales(), scales)) {
+      emit.store(address(given, lowered), *desc, at);
+    }
+    if (Value bias = op.getBias()) {
+      emit.store(address(bias, adaptor.getBias()), *desc, offsetof(Desc, bias));
+      emit.store(emit.i64(static_cast<int64_t>(
+                     host::runtimeType(getElementTypeOrSelf(bias)))),
+                 *desc, offsetof(Desc, bias_type));
+    }
+    int compute =
+        (op.getTf32() ? STEELYARD_COMPUTE_TF32 : 0) |
+        (op.getFastAccumulate() ? STEELYARD_COMPUTE_FAST_ACCUMULATE : 0);
+    emit.store(emit.i32(int(op.getEpilogue())), *desc,
+               offsetof(Desc, epilogue));
+    emit.store(emit.i32(compute), *desc, offsetof(Desc, compute));
     emit.callOrReturn(op, "steelyard_gpu_gemm", *desc);
     rewriter.eraseOp(op);
     return success();
@@ -214,7 +244,7 @@ struct ToLLVM : cuda::impl::CUDAToLLVMBase<ToLLVM> {
     target.addLegalOp<ModuleOp>();
     RewritePatternSet patterns(context);
     host::populateToLLVMPatterns(converter, patterns);
-    patterns.add<GemmLowering, CopyLowering, ZeroLowering, LoadLowering>(
+    patterns.add<ContractionLowering, CopyLowering, ZeroLowering, LoadLowering>(
         converter);
     patterns.add<LaunchLowering, ConstantLowering>(converter, numbers);
     if (failed(applyFullConversion(module, target, std::move(patterns)))) {

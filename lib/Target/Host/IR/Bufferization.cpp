@@ -36,7 +36,8 @@ struct GemmBufferization
       buffers.push_back(*buffer);
     }
     GemmOp::create(rewriter, op->getLoc(), TypeRange(), buffers[0], buffers[1],
-                   buffers[2], gemm.getLhsDimsAttr(), gemm.getRhsDimsAttr());
+                   buffers[2], gemm.getLhsDims(), gemm.getRhsDims(),
+                   gemm.getTf32(), gemm.getFastAccumulate());
     replaceOpWithBufferizedValues(rewriter, op, buffers[2]);
     return success();
   }

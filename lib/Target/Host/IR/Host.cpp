@@ -21,16 +21,16 @@ void HostDialect::initialize() {
       >();
 }
 
-LogicalResult GemmOp::verify() {
-  auto lhs = cast<ShapedType>(getLhs().getType());
-  auto rhs = cast<ShapedType>(getRhs().getType());
-  if (!lhs.hasRank() || !rhs.hasRank() ||
-      !cast<ShapedType>(getInit().getType()).hasRank()) {
-    return emitOpError("takes tensors of known ranks");
+LogicalResult steelyard::host::verifyContraction(Operation *op, ShapedType lhs,
+                                                 ShapedType rhs,
+                                                 ShapedType init,
+                                                 ArrayRef<int64_t> lhsDims,
+                                                 ArrayRef<int64_t> rhsDims) {
+  if (!lhs.hasRank() || !rhs.hasRank() || !init.hasRank()) {
+    return op->emitOpError("takes tensors of known ranks");
   }
-  ArrayRef<int64_t> lhsDims = getLhsDims(), rhsDims = getRhsDims();
   if (lhsDims.size() != 3 || rhsDims.size() != 3) {
-    return emitOpError(
+    return op->emitOpError(
         "takes three dimensions an operand: batch, free, contracted");
   }
   for (auto [type, dims] : {std::pair(lhs, lhsDims), std::pair(rhs, rhsDims)}) {
@@ -38,8 +38,8 @@ LogicalResult GemmOp::verify() {
     SmallVector<bool> isTaken(type.getRank(), false);
     for (int64_t dim : dims) {
       if (dim < -1 || dim >= type.getRank() || (dim >= 0 && isTaken[dim])) {
-        return emitOpError() << "takes the dimensions of " << type
-                             << " once each, got " << dim;
+        return op->emitOpError() << "takes the dimensions of " << type
+                                 << " once each, got " << dim;
       }
       if (dim >= 0) {
         isTaken[dim] = true;
@@ -50,10 +50,10 @@ LogicalResult GemmOp::verify() {
     return dim < 0 ? 1 : type.getDimSize(dim);
   };
   if (size(lhs, lhsDims[2]) != size(rhs, rhsDims[2])) {
-    return emitOpError("contracted dimensions differ in size");
+    return op->emitOpError("contracted dimensions differ in size");
   }
   if (size(lhs, lhsDims[0]) != size(rhs, rhsDims[0])) {
-    return emitOpError("batch dimensions differ in size");
+    return op->emitOpError("batch dimensions differ in size");
   }
   SmallVector<int64_t> shape;
   if (lhsDims[0] >= 0) {
@@ -65,11 +65,17 @@ LogicalResult GemmOp::verify() {
   if (rhsDims[1] >= 0) {
     shape.push_back(rhs.getDimSize(rhsDims[1]));
   }
-  if (ArrayRef<int64_t>(shape) !=
-      cast<ShapedType>(getInit().getType()).getShape()) {
-    return emitOpError("the destination has another shape");
+  if (ArrayRef<int64_t>(shape) != init.getShape()) {
+    return op->emitOpError("the destination has another shape");
   }
   return success();
+}
+
+LogicalResult GemmOp::verify() {
+  return verifyContraction(getOperation(), cast<ShapedType>(getLhs().getType()),
+                           cast<ShapedType>(getRhs().getType()),
+                           cast<ShapedType>(getInit().getType()), getLhsDims(),
+                           getRhsDims());
 }
 
 LogicalResult LibmOp::verify() {

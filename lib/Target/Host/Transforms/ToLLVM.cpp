@@ -122,10 +122,21 @@ FailureOr<Value>
 steelyard::host::describeGemm(Emitter &emit, GemmOp op, ValueRange operands,
                               const LLVMTypeConverter &converter,
                               int64_t bytes) {
-  auto lhs = cast<MemRefType>(op.getLhs().getType());
-  auto rhs = cast<MemRefType>(op.getRhs().getType());
-  auto init = cast<MemRefType>(op.getInit().getType());
-  Value desc = emit.stack(op, bytes);
+  return describeContraction(emit,
+                             {op, cast<MemRefType>(op.getLhs().getType()),
+                              cast<MemRefType>(op.getRhs().getType()),
+                              cast<MemRefType>(op.getInit().getType()),
+                              operands[0], operands[1], operands[2],
+                              op.getLhsDims(), op.getRhsDims()},
+                             converter, bytes);
+}
+
+FailureOr<Value> steelyard::host::describeContraction(
+    Emitter &emit, const LoweredContraction &contraction,
+    const LLVMTypeConverter &converter, int64_t bytes) {
+  MemRefType lhs = contraction.lhsType, rhs = contraction.rhsType,
+             init = contraction.initType;
+  Value desc = emit.stack(contraction.op, bytes);
   auto store = [&](int64_t value, size_t offset) {
     emit.store(emit.i64(value), desc, offset);
   };
@@ -135,7 +146,7 @@ steelyard::host::describeGemm(Emitter &emit, GemmOp op, ValueRange operands,
   auto stride = [](MemRefType type, int64_t dim) -> int64_t {
     return dim < 0 ? 0 : type.getStridesAndOffset().first[dim];
   };
-  ArrayRef<int64_t> l = op.getLhsDims(), r = op.getRhsDims();
+  ArrayRef<int64_t> l = contraction.lhsDims, r = contraction.rhsDims;
   int64_t next = 0;
   int64_t cBatch = l[0] < 0 ? -1 : next++;
   int64_t cRow = l[1] < 0 ? -1 : next++;
@@ -145,16 +156,16 @@ steelyard::host::describeGemm(Emitter &emit, GemmOp op, ValueRange operands,
   store(size(rhs, r[1]), offsetof(steelyard_gemm_desc, n));
   store(size(lhs, l[2]), offsetof(steelyard_gemm_desc, k));
   for (auto [type, value, at, kind] :
-       {std::tuple(lhs, operands[0], offsetof(steelyard_gemm_desc, a),
+       {std::tuple(lhs, contraction.lhs, offsetof(steelyard_gemm_desc, a),
                    offsetof(steelyard_gemm_desc, a_type)),
-        std::tuple(rhs, operands[1], offsetof(steelyard_gemm_desc, b),
+        std::tuple(rhs, contraction.rhs, offsetof(steelyard_gemm_desc, b),
                    offsetof(steelyard_gemm_desc, b_type)),
-        std::tuple(init, operands[2], offsetof(steelyard_gemm_desc, c),
+        std::tuple(init, contraction.init, offsetof(steelyard_gemm_desc, c),
                    offsetof(steelyard_gemm_desc, c_type))}) {
     steelyard_type element = runtimeType(type.getElementType());
     if (!isa<FloatType>(type.getElementType()) ||
         element == STEELYARD_INVALID_TYPE) {
-      return op.emitOpError()
+      return contraction.op->emitOpError()
              << "has operands of element type " << type.getElementType()
              << ", which the runtime does not contract";
     }

@@ -18,8 +18,8 @@ def StableHLO_DotGeneralOp : StableHLO_Op<"dot_general", [Pure]> {
                        OptionalAttr<StableHLO_DotAlgorithm>:$algorithm);
   let results = (outs StableHLO_Tensor:$result);
   let assemblyFormat = [{
-    $lhs `,` $rhs `,` custom<DotDimensionNumbers>($dot_dimension_numbers) `` custom<PrecisionConfig>($precision_config)
-    (`,` `algorithm` `=` $algorithm^)? attr-dict `:` functional-type(operands, results)
+    $lhs `,` $rhs `,` custom<DotDimensionNumbers>($dot_dimension_numbers) `` custom<Precision>($precision_config, $algorithm)
+    attr-dict `:` functional-type(operands, results)
   }];
   let builders = [OpBuilder<(ins "::mlir::Value":$lhs, "::mlir::Value":$rhs, "DotDimensionNumbersAttr":$numbers,
                                  "::mlir::Type":$elementType)>];

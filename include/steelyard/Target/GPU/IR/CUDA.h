@@ -5,6 +5,7 @@
 #define STEELYARD_TARGET_GPU_IR_CUDA_H
 
 #include "steelyard/Target/GPU/IR/CUDADialect.h.inc"
+#include "steelyard/Target/GPU/IR/CUDAEnums.h.inc"
 
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/IR/Dialect.h"
@@ -14,10 +15,24 @@
 #include "mlir/Interfaces/DestinationStyleOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
+#define GET_ATTRDEF_CLASSES
+#include "steelyard/Target/GPU/IR/CUDAAttributes.h.inc"
+
 #define GET_OP_CLASSES
 #include "steelyard/Target/GPU/IR/CUDAOps.h.inc"
 
 namespace steelyard::cuda {
+
+/// f8E4M3FN and f8E5M2, which the GPU has products of.
+bool isEightBits(mlir::Type element);
+
+/// cuBLASLt's tables (cuBLAS library, "cublasLtMatmul"): whether products of
+/// these elements can become a result of those.
+bool hasContraction(mlir::Type lhs, mlir::Type rhs, mlir::Type result);
+
+/// The elements that a bias has there; null where there is none, nor another
+/// epilogue.
+mlir::Type biasElement(mlir::Type lhs, mlir::Type result);
 
 /// Bufferization of the dialect's operations.
 void registerBufferization(mlir::DialectRegistry &registry);

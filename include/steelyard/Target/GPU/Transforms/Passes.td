@@ -8,19 +8,58 @@
 include "mlir/Pass/PassBase.td"
 
 def CUDAContractions : Pass<"cuda-contractions", "::mlir::func::FuncOp"> {
-  let summary = "gives contractions operands that cuBLASLt takes";
+  let summary = "makes contractions cuBLASLt's, with operands that it takes";
   let description = [{
-    Operands are both of float64, float32, float16 or bfloat16, or of f8E4M3FN and f8E5M2, not both of the latter. Others become
+    `host.gemm` becomes `cuda.contraction`. Operands are both of float64, float32, float16 or bfloat16, or of f8E4M3FN and f8E5M2, not both of the latter. Others become
     the narrowest of these that holds all their values. A tensor whose batch dimension runs fastest is laid out anew; 8-bit operands
     need their contracted dimension there. What is not contracted in 8 bits though its operands have no more is said in a remark.
 
-    Sizes that 8 bits don't allow are padded by zeros in contractions that are large enough.
+    Sizes that 8 bits don't allow are padded by zeros in contractions that are large enough. A result that is only rounded to 16 bits
+    afterwards, to nearest even and without saturation, is rounded by the contraction.
 
-    Numerics: bit for bit but for the order of sums.
+    Numerics: bit for bit but for the order of sums, and for what the program allows: products of operands that are rounded to TF32
+    (`tf32`), and of 8-bit operands sums in fewer bits (`fast_accumulate`).
   }];
   let options = [Option<"leastPadded", "least-padded", "int64_t", "1048576",
                         "Products, m × n × k, of the smallest contraction that is padded">];
-  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect", "::mlir::arith::ArithDialect"];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect", "::mlir::arith::ArithDialect",
+                           "::steelyard::cuda::CUDADialect"];
+}
+
+def CUDAEpilogues : Pass<"cuda-epilogues", "::mlir::func::FuncOp"> {
+  let summary = "lets contractions do what is done with their sums";
+  let description = [{
+    Runs after elementwise fusion. A contraction takes over the steps that all that read its result begin with, in this
+    order: a product with a scale, a sum with a bias along its last dimension, an activation, a rounding to float16 or bfloat16 (to
+    nearest even, without saturation). Steps are taken over as far as cuBLASLt has what comes out (`cuda.contraction` has the table), so a
+    float32 bias is where the result stays float32, a bfloat16 one where it is rounded to bfloat16 afterwards. An operation that is left
+    with nothing to do goes.
+
+    | step | of which contractions |
+    |---|---|
+    | scale: what is computed of constants and tensors of one float32 element | of 8-bit operands, where a kernel goes or the result gets smaller |
+    | bias | all but float64 |
+    | a second scale; max(x, 0); `jax.nn.gelu` in its tanh form | those which the program allows to be less exact: `tf32` with float32 operands, `fast_accumulate` with 8-bit ones |
+    | rounding | of 16 and 8 bits; max(x, 0) may follow it too |
+
+    ```mlir
+    %0 = cuda.contraction ins(%a, %b : tensor<64x32xf32>, tensor<32x16xf32>) outs(%init : tensor<64x16xf32>) ...
+    %1 = linalg.generic {...} ins(%0, %bias : tensor<64x16xf32>, tensor<16xf32>) ... { arith.addf ... }
+    // becomes
+    %1 = cuda.contraction ins(%a, %b : tensor<64x32xf32>, tensor<32x16xf32>) bias(%bias : tensor<16xf32>) outs(%init : tensor<64x16xf32>) ...
+    ```
+
+    Scales and biases of 8-bit contractions that the caller may have given are copied: theirs have to lie at multiples of 16 bytes.
+    What -scalify makes has no scales to take over: its exponents are other tensors, amax reads the sums, and moving them to another
+    exponent takes three factors.
+
+    Numerics: bit for bit, but a scaled sum and its bias may be rounded once instead of twice. Where the program allows a
+    contraction to be less exact, two scales are multiplied with each other first, which may overflow, cuBLASLt's GELU is NVIDIA's
+    approximation, and max(NaN, 0) may be 0: NVIDIA documents max(x, 0) without a word on NaN, and users have reported 0. Without that
+    permission none of these is taken over.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::bufferization::BufferizationDialect", "::steelyard::cuda::CUDADialect"];
 }
 
 def CUDACountLoops : Pass<"cuda-count-loops", "::mlir::func::FuncOp"> {

@@ -19,6 +19,14 @@
 
 namespace steelyard::host {
 
+/// What `gemm`, and other operations with its operands, demand of shapes and
+/// dimensions: failure after an error at `op`.
+llvm::LogicalResult verifyContraction(mlir::Operation *op, mlir::ShapedType lhs,
+                                      mlir::ShapedType rhs,
+                                      mlir::ShapedType init,
+                                      llvm::ArrayRef<int64_t> lhsDims,
+                                      llvm::ArrayRef<int64_t> rhsDims);
+
 /// Bufferization of the dialect's operations.
 void registerBufferization(mlir::DialectRegistry &registry);
 

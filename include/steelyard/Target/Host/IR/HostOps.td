@@ -30,13 +30,23 @@ def Host_GemmOp : Host_Op<"gemm", [DestinationStyleOpInterface, DeclareOpInterfa
     free and contracted one, in this order; -1 where there is none. The
     destination is [b, m, n] without the dimensions that are missing. Operands
     may be float32 or narrower, then the destination is float32; or all are float64.
+
+    What the program allows, and a target need not do: with `tf32` float32 operands may be rounded to TF32, with
+    `fast_accumulate` products of 8-bit floats summed in fewer bits than float32 has.
+
+    ```mlir
+    %c = host.gemm ins(%a, %b : tensor<8x16xf32>, tensor<16x4xf32>) outs(%init : tensor<8x4xf32>)
+      lhs_dims = [-1, 0, 1] rhs_dims = [-1, 1, 0] tf32 -> tensor<8x4xf32>
+    ```
   }];
   let arguments = (ins AnyShaped:$lhs, AnyShaped:$rhs, AnyShaped:$init,
-                       DenseI64ArrayAttr:$lhs_dims, DenseI64ArrayAttr:$rhs_dims);
+                       DenseI64ArrayAttr:$lhs_dims, DenseI64ArrayAttr:$rhs_dims,
+                       UnitAttr:$tf32, UnitAttr:$fast_accumulate);
   let results = (outs Optional<AnyRankedTensor>:$result);
   let assemblyFormat = [{
     `ins` `(` $lhs `,` $rhs `:` type($lhs) `,` type($rhs) `)` `outs` `(` $init `:` type($init) `)`
-    `lhs_dims` `=` $lhs_dims `rhs_dims` `=` $rhs_dims attr-dict (`->` type($result)^)?
+    `lhs_dims` `=` $lhs_dims `rhs_dims` `=` $rhs_dims (`tf32` $tf32^)?
+    (`fast_accumulate` $fast_accumulate^)? attr-dict (`->` type($result)^)?
   }];
   let hasVerifier = 1;
   let extraClassDeclaration = [{

@@ -63,9 +63,20 @@ mlir::LLVM::LLVMFuncOp declare(mlir::Operation *op, mlir::OpBuilder &builder,
                                llvm::StringRef name, mlir::Type result,
                                llvm::ArrayRef<mlir::Type> arguments);
 
+/// A contraction of buffers, and what they became.
+struct LoweredContraction {
+  mlir::Operation *op;
+  mlir::MemRefType lhsType, rhsType, initType;
+  mlir::Value lhs, rhs, init;
+  llvm::ArrayRef<int64_t> lhsDims, rhsDims;
+};
+
 /// A steelyard_gemm_desc on the stack, of `bytes` if it is the start of a
 /// larger structure whose other fields are 0. Failure, after an error, for what
 /// the runtime has no types for.
+mlir::FailureOr<mlir::Value>
+describeContraction(Emitter &emit, const LoweredContraction &contraction,
+                    const mlir::LLVMTypeConverter &converter, int64_t bytes);
 mlir::FailureOr<mlir::Value>
 describeGemm(Emitter &emit, GemmOp op, mlir::ValueRange operands,
              const mlir::LLVMTypeConverter &converter, int64_t bytes);
