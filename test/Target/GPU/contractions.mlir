@@ -42,6 +42,32 @@ func.func @padded(%a: tensor<128x130xf8E4M3FN>, %b: tensor<130x127xf8E4M3FN>) ->
   return %0 : tensor<128x127xf32>
 }
 
+// Lines of 16-bit operands and results, the contracted ones where an operand lies along them.
+
+// CHECK-LABEL: func.func @lines
+func.func @lines(%a: tensor<129x131xbf16>, %b: tensor<131x127xbf16>) -> tensor<129x127xf32> {
+  %empty = tensor.empty() : tensor<129x127xf32>
+  // CHECK-DAG: %[[A:.*]] = tensor.insert_slice %arg0 into {{.*}} : tensor<129x131xbf16> into tensor<129x136xbf16>
+  // CHECK-DAG: %[[B:.*]] = tensor.insert_slice %arg1 into {{.*}} : tensor<131x127xbf16> into tensor<136x128xbf16>
+  // CHECK: %[[WIDE:.*]] = cuda.contraction ins(%[[A]], %[[B]] : {{.*}}) outs({{.*}} : tensor<129x128xf32>)
+  // CHECK: tensor.extract_slice %[[WIDE]][0, 0] [129, 127] [1, 1]
+  %0 = host.gemm ins(%a, %b : tensor<129x131xbf16>, tensor<131x127xbf16>) outs(%empty : tensor<129x127xf32>)
+    lhs_dims = [-1, 0, 1] rhs_dims = [-1, 1, 0] -> tensor<129x127xf32>
+  return %0 : tensor<129x127xf32>
+}
+
+// CHECK-LABEL: func.func @across
+func.func @across(%a: tensor<131x129xbf16>, %b: tensor<131x127xbf16>) -> tensor<129x127xf32> {
+  %empty = tensor.empty() : tensor<129x127xf32>
+  // CHECK-DAG: %[[A:.*]] = tensor.insert_slice %arg0 into {{.*}} : tensor<131x129xbf16> into tensor<131x136xbf16>
+  // CHECK-DAG: %[[B:.*]] = tensor.insert_slice %arg1 into {{.*}} : tensor<131x127xbf16> into tensor<131x128xbf16>
+  // CHECK: %[[WIDE:.*]] = cuda.contraction ins(%[[A]], %[[B]] : {{.*}}) outs({{.*}} : tensor<136x128xf32>)
+  // CHECK: tensor.extract_slice %[[WIDE]][0, 0] [129, 127] [1, 1]
+  %0 = host.gemm ins(%a, %b : tensor<131x129xbf16>, tensor<131x127xbf16>) outs(%empty : tensor<129x127xf32>)
+    lhs_dims = [-1, 1, 0] rhs_dims = [-1, 1, 0] -> tensor<129x127xf32>
+  return %0 : tensor<129x127xf32>
+}
+
 // CHECK-LABEL: func.func @small
 func.func @small(%a: tensor<4x5xf8E4M3FN>, %b: tensor<5x4xf8E4M3FN>) -> tensor<4x4xf32> {
   %empty = tensor.empty() : tensor<4x4xf32>

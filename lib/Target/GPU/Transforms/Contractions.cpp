@@ -57,6 +57,9 @@ struct Contractions
 
   // Lines of 8-bit operands, and of a result of 16 bits, are of 16 bytes.
   static constexpr int64_t kMultipleOfK = 16, kMultipleOfN = 8;
+  // So are those of 16-bit operands that tensor cores are fed from at once:
+  // others take five times as long.
+  static constexpr int64_t kMultipleOf16Bits = 8;
 
   void runOnOperation() override {
     SmallVector<GemmOp> gemms;
@@ -123,19 +126,30 @@ struct Contractions
       rhs = convert(builder, op.getLoc(), rhs, wide);
     }
     if (inEight) {
-      lhs = pad(builder, op.getLoc(), lhs, lhsDims[Contracted], kMultipleOfK);
-      rhs = pad(builder, op.getLoc(), rhs, rhsDims[Contracted], kMultipleOfK);
-      rhs = pad(builder, op.getLoc(), rhs, rhsDims[Free], kMultipleOfN);
+      lhs =
+          pad(builder, op.getLoc(), lhs, {{lhsDims[Contracted], kMultipleOfK}});
+      rhs = pad(
+          builder, op.getLoc(), rhs,
+          {{rhsDims[Contracted], kMultipleOfK}, {rhsDims[Free], kMultipleOfN}});
+    } else if (getElementTypeOrSelf(lhs).getIntOrFloatBitWidth() == 16 &&
+               isWorthPadding(op)) {
+      padLines(builder, op.getLoc(), lhs, lhsDims, rhs, rhsDims);
     }
-    int64_t columns = sizeOf(rhs, rhsDims[Free]);
+    int64_t rows = sizeOf(lhs, lhsDims[Free]),
+            columns = sizeOf(rhs, rhsDims[Free]);
     lhs = arrange(builder, op.getLoc(), lhs, lhsDims, inEight);
     rhs = arrange(builder, op.getLoc(), rhs, rhsDims, inEight);
     Value init = op.getInit();
     auto type = cast<RankedTensorType>(init.getType());
-    bool isWider = rhsDims[Free] >= 0 && columns != type.getShape().back();
-    if (isWider) {
-      SmallVector<int64_t> shape(type.getShape());
+    SmallVector<int64_t> shape(type.getShape());
+    if (rhsDims[Free] >= 0) {
       shape.back() = columns;
+    }
+    if (lhsDims[Free] >= 0) {
+      shape[shape.size() - (rhsDims[Free] >= 0 ? 2 : 1)] = rows;
+    }
+    bool isWider = ArrayRef(shape) != type.getShape();
+    if (isWider) {
       init = tensor::EmptyOp::create(builder, op.getLoc(), shape,
                                      type.getElementType());
     }
@@ -150,16 +164,54 @@ struct Contractions
     op.erase();
   }
 
-  /// The operand with zeros behind it along a dimension, of a size that is a
-  /// multiple.
-  static Value pad(OpBuilder &builder, Location loc, Value operand, int64_t dim,
-                   int64_t multiple) {
+  bool isWorthPadding(GemmOp op) const {
+    ArrayRef<int64_t> lhs = op.getLhsDims(), rhs = op.getRhsDims();
+    return lhs[Contracted] >= 0 && lhs[Free] >= 0 && rhs[Free] >= 0 &&
+           sizeOf(op.getLhs(), lhs[Free]) * sizeOf(op.getRhs(), rhs[Free]) *
+                   sizeOf(op.getLhs(), lhs[Contracted]) >=
+               leastPadded;
+  }
+
+  /// Zeros behind the lines of the operands and the result.
+  static void padLines(OpBuilder &builder, Location loc, Value &lhs,
+                       ArrayRef<int64_t> lhsDims, Value &rhs,
+                       ArrayRef<int64_t> rhsDims) {
+    bool isAlongRows = nearestDim(lhs) == lhsDims[Free],
+         isAlongColumns = nearestDim(rhs) == rhsDims[Free];
+    int64_t ofRows = isAlongRows ? kMultipleOf16Bits : 1,
+            ofContracted =
+                isAlongRows && isAlongColumns ? 1 : kMultipleOf16Bits;
+    lhs = pad(builder, loc, lhs,
+              {{lhsDims[Free], ofRows}, {lhsDims[Contracted], ofContracted}});
+    rhs = pad(builder, loc, rhs,
+              {{rhsDims[Free], kMultipleOf16Bits},
+               {rhsDims[Contracted], ofContracted}});
+  }
+
+  /// The last dimension of more than one element, -1: there is none.
+  static int64_t nearestDim(Value operand) {
     auto type = cast<RankedTensorType>(operand.getType());
-    if (dim < 0 || type.getDimSize(dim) % multiple == 0) {
+    int64_t nearest = -1;
+    for (int64_t dim = 0; dim < type.getRank(); ++dim) {
+      nearest = type.getDimSize(dim) != 1 ? dim : nearest;
+    }
+    return nearest;
+  }
+
+  /// The operand with zeros behind it, so that sizes of dimensions are
+  /// multiples.
+  static Value pad(OpBuilder &builder, Location loc, Value operand,
+                   ArrayRef<std::pair<int64_t, int64_t>> multiples) {
+    auto type = cast<RankedTensorType>(operand.getType());
+    SmallVector<int64_t> shape(type.getShape());
+    for (auto [dim, multiple] : multiples) {
+      if (dim >= 0) {
+        shape[dim] = llvm::alignTo(shape[dim], multiple);
+      }
+    }
+    if (ArrayRef(shape) == type.getShape()) {
       return operand;
     }
-    SmallVector<int64_t> shape(type.getShape());
-    shape[dim] = llvm::alignTo(shape[dim], multiple);
     auto padded = RankedTensorType::get(shape, type.getElementType());
     Value zeros =
         arith::ConstantOp::create(builder, loc, builder.getZeroAttr(padded));
@@ -256,10 +308,7 @@ struct Contractions
   static Value arrange(OpBuilder &builder, Location loc, Value operand,
                        SmallVector<int64_t> &dims, bool alongContracted) {
     auto type = cast<RankedTensorType>(operand.getType());
-    int64_t nearest = -1; // the last dimension of more than one element
-    for (int64_t dim = 0; dim < type.getRank(); ++dim) {
-      nearest = type.getDimSize(dim) != 1 ? dim : nearest;
-    }
+    int64_t nearest = nearestDim(operand);
     bool isFine = nearest < 0 || nearest == dims[Contracted] ||
                   (!alongContracted && nearest == dims[Free]);
     if (isFine) {

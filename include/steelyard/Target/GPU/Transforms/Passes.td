@@ -10,11 +10,12 @@ include "mlir/Pass/PassBase.td"
 def CUDAContractions : Pass<"cuda-contractions", "::mlir::func::FuncOp"> {
   let summary = "makes contractions cuBLASLt's, with operands that it takes";
   let description = [{
-    `host.gemm` becomes `cuda.contraction`. Operands are both of float64, float32, float16 or bfloat16, or of f8E4M3FN and f8E5M2, not both of the latter. Others become
-    the narrowest of these that holds all their values. A tensor whose batch dimension runs fastest is laid out anew; 8-bit operands
+    `host.gemm` becomes `cuda.contraction`. Operands are both of float64, float32, float16 or bfloat16, or of f8E4M3FN and
+    f8E5M2, not both of the latter. Others become the narrowest of these that holds all their values. A tensor whose batch dimension runs fastest is laid out anew; 8-bit operands
     need their contracted dimension there. What is not contracted in 8 bits though its operands have no more is said in a remark.
 
-    Sizes that 8 bits don't allow are padded by zeros in contractions that are large enough. A result that is only rounded to 16 bits
+    Sizes that 8 bits don't allow are padded by zeros in contractions that are large enough, and so are lines of 16-bit
+    operands and results that are no multiples of 16 bytes, which would take several times as long. A result that is only rounded to 16 bits
     afterwards, to nearest even and without saturation, is rounded by the contraction.
 
     Numerics: bit for bit but for the order of sums, and for what the program allows: products of operands that are rounded to TF32
