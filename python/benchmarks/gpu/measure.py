@@ -189,7 +189,7 @@ def _in_torch(results: Any) -> tuple[Any, ...]:
 def _kernel(session: _Session, kernel: kernels.Kernel, faults: list[str]) -> list[Row]:
     arguments = [_random(shape, dtype) for shape, dtype in kernel.arguments]
     library = session.library(kernel.name)
-    resident = [steelyard.device_put(argument) for argument in arguments]
+    resident = [steelyard.device_put(argument, copy=True) for argument in arguments]
     peer = torch.compile(kernel.peer(torch), dynamic=False)
     with _noting(faults, "results"):
         _compare(_in_torch(library(*resident)), peer(*arguments), kernel.tolerance, faults, "beside torch.compile")
@@ -203,7 +203,7 @@ def _contraction(session: _Session, name: str, work: Any, shapes: tuple[block.Sh
     """Of a ``block.Contraction`` or ``block.Linear``: FP8 and bf16, ours and PyTorch's."""
     arguments = [_random(shape, block.BF16) for shape in shapes]
     libraries = {OURS: session.library(name, "FP8"), OURS_BF16: session.library(name, "bf16")}
-    resident = [steelyard.device_put(argument) for argument in arguments]
+    resident = [steelyard.device_put(argument, copy=True) for argument in arguments]
     peers = {TORCH: torch.compile(work.torch_bf16(torch), dynamic=False), TORCH_FP8: work.torch_fp8(torch)}
     with _noting(faults, "results"):
         fp8, wide = _in_torch(libraries[OURS](*resident)), peers[TORCH](*arguments)
@@ -224,7 +224,7 @@ def _odd(session: _Session, odd: block.Odd, faults: list[str]) -> list[Row]:
     for is_padded in (False, True):
         contraction = odd.contraction(is_padded)
         arguments = [_random(shape, block.BF16) for shape in (contraction.a, contraction.b)]
-        resident = [steelyard.device_put(argument) for argument in arguments]
+        resident = [steelyard.device_put(argument, copy=True) for argument in arguments]
         matmul = torch.compile(contraction.torch_bf16(torch), dynamic=False)
         theirs[TORCH_PADDED if is_padded else TORCH] = lambda m=matmul, a=arguments: m(*a)  # type: ignore[misc]
         want = matmul(*arguments)
@@ -245,7 +245,7 @@ def _odd(session: _Session, odd: block.Odd, faults: list[str]) -> list[Row]:
 def _chain(session: _Session, chain: chains.Chain, seed: int, faults: list[str]) -> list[Row]:
     arguments = [_random(argument.shape, jax.numpy.dtype(argument.dtype)) for argument in chain.arguments]
     library = session.library(chain.name)
-    resident = [steelyard.device_put(argument) for argument in arguments]
+    resident = [steelyard.device_put(argument, copy=True) for argument in arguments]
     peer = torch.compile(chain.in_torch(torch), dynamic=False)
     units = tuple(output.unit for output in chain.outputs)
     want: Any = None

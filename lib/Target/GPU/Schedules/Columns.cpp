@@ -37,8 +37,10 @@ public:
     vectors = rows / lanes;
     warps = std::clamp<int64_t>(
         llvm::PowerOf2Ceil(llvm::divideCeilSigned(columns, kUnroll)), 1,
-        llvm::divideCeilSigned(vectors, kWarp) < kFew ? kMaxWarpsOfFew
-                                                      : kMaxWarps);
+        llvm::divideCeilSigned(vectors, kWarp) < kFew &&
+                w.group.ops().size() <= kFewOps
+            ? kMaxWarpsOfFew
+            : kMaxWarps);
   }
 
   LaunchShape write() {
@@ -61,6 +63,7 @@ private:
   // Many small blocks end at different times, and leave none idle at the end;
   // few have to be large.
   static constexpr int64_t kMaxWarps = 8, kMaxWarpsOfFew = 16, kFew = 132;
+  static constexpr size_t kFewOps = 2;  // more take more registers than 128
   static constexpr int64_t kUnroll = 4; // columns of a thread at once
 
   SmallVector<Value> pass(const Phase &phase) override {

@@ -402,14 +402,17 @@ private:
     // which buffers take 8 bytes each.
     static constexpr size_t kMostBuffers = 480;
     static constexpr int64_t kMostSharedBytes = 48 * 1024;
+    // So many may have all registers that a thread can have.
+    static constexpr int64_t kFewThreads = 256;
     // Threads that an H100 runs at once.
     static constexpr int64_t kWave = int64_t{132} * 2048;
 
     bool add(LaunchOp launch, mlir::gpu::GPUFuncOp kernel) {
-      // Threads that a part lacks take the place of others.
+      // Threads that a part lacks take the place of others, and where there are
+      // many, all have fewer registers.
       int64_t most = launches.empty() ? 0 : threadsOf(launches.front());
       if (!launches.empty() && threadsOf(launch) != most &&
-          (blocks + blocksOf(launch)) * most > kWave) {
+          ((blocks + blocksOf(launch)) * most > kWave || most > kFewThreads)) {
         return false;
       }
       if (buffers + launch.getNumOperands() > kMostBuffers) {
