@@ -315,10 +315,15 @@ class DeviceFunction:
         ]
 
     def __call__(self, arrays: Sequence[Any]) -> list[DeviceArray]:
-        """Runs on arrays of the function's types and shapes; new arrays come back, before they are computed."""
+        """Runs on arrays of the function's types and shapes; new arrays come back, before they are computed.
+
+        Others' arrays among them are kept until they have been read.
+        """
         arguments = self._arguments(arrays)
         results = self._results()
         lists = _abi.Lists([array._address for array in arguments], [array._address for array in results])
+        lent = [array for array in arguments if array._owner.__class__ is not Block and array.is_foreign]
+        wrong = ""
         error = _abi.Error()
         context = self._device.take()
         try:
@@ -326,13 +331,12 @@ class DeviceFunction:
             if code == _abi.RESOURCE_EXHAUSTED:  # for the arena, or constants
                 self._device.release()
                 code = lists.execute(self._handle, self._index, context, error)
-            if any(array._owner.__class__ is not Block and array.is_foreign for array in arguments):
-                waited = _abi.runtime().steelyard_context_synchronize(context, None if code else error)
-                code = code or waited
         finally:
             self._device.give(context)
-        if code:
-            raise RunError(f"{self.name}: {error.text}")
+            if lent:  # to what may be on the stream, even where the call failed
+                wrong = self._device.lend([array._owner for array in lent], sum(array.nbytes for array in lent))
+        if code or wrong:
+            raise RunError(f"{self.name}: {error.text if code else wrong}")
         return results
 
     def site_seconds(self, arrays: Sequence[Any], calls: int) -> tuple[list[Any], NDArray[np.float64], float]:

@@ -566,8 +566,8 @@ STEELYARD_API int32_t steelyard_context_synchronize(steelyard_context *context,
    3.2. */
 
 /* Marks a point in the order of the context's stream, behind all that was put
-   there: a number > 0, larger than those of the context's points before, or 0
-   on failure. A context that has not used its device opens it: others may have
+   there: a number, from 1 on in each context and one more each time, or 0 on
+   failure. A context that has not used its device opens it: others may have
    put work on its stream. STEELYARD_FAILED_PRECONDITION while the stream is
    captured, whose work is done some other time or never; the capture goes on.
    STEELYARD_INTERNAL after a kernel has failed. */
