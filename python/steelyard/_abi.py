@@ -85,6 +85,7 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "steelyard_context_free": (ctypes.c_int32, (_ADDRESS, _ADDRESS, _ERROR)),
     "steelyard_context_upload": (ctypes.c_int32, (_ADDRESS, _ADDRESS, _ADDRESS, ctypes.c_size_t, _ERROR)),
     "steelyard_context_download": (ctypes.c_int32, (_ADDRESS, _ADDRESS, _ADDRESS, ctypes.c_size_t, _ERROR)),
+    "steelyard_context_copy": (ctypes.c_int32, (_ADDRESS, _ADDRESS, _ADDRESS, ctypes.c_size_t, _ERROR)),
     "steelyard_context_synchronize": (ctypes.c_int32, (_ADDRESS, _ERROR)),
     "steelyard_context_record": (ctypes.c_int64, (_ADDRESS, _ERROR)),
     "steelyard_context_reached": (ctypes.c_int32, (_ADDRESS, ctypes.c_int64, _ERROR)),

@@ -275,6 +275,10 @@ class Device:
         self._copy("steelyard_context_download", host, source, size)
         self.let_go()
 
+    def copy(self, to: int, source: int, size: int) -> None:
+        """Within the device, in the order of the stream; nothing waits."""
+        self._copy("steelyard_context_copy", to, source, size)
+
     def synchronize(self) -> None:
         """Waits for all work so far; raises RunError where it went wrong."""
         error = _abi.Error()

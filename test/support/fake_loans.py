@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import steelyard
-from fake_device import CHECKS, EIGHT, Interface, Other, api, check, count, library, raises
+from fake_device import CHECKS, EIGHT, Interface, Other, api, check, consume, count, library, raises
 
 
 def device_works() -> None:
@@ -329,6 +329,74 @@ def what_others_lend_to_a_parent() -> None:
     np.asarray(w)
     assert Lender.gone == ["it"]
     assert os.read(reading, 100) == b"child gone "
+
+
+@check()
+def copies() -> None:
+    """By device_put(copy=True): on the device, in the order of the stream."""
+    step = library()["step"]
+    w = steelyard.device_put(EIGHT)
+    host = count("cuMemcpyHtoDAsync_v2"), count("cuMemcpyDtoHAsync_v2"), count("cuStreamSynchronize")
+    for copy_ in (None, False):
+        assert steelyard.device_put(w, copy=copy_) is w
+        alias = steelyard.device_put(Interface(w), copy=copy_)  # type: ignore[arg-type]
+        assert alias.is_foreign and alias._address == w._address
+    there = [step(w, w)[0]]  # not computed yet
+    mine = steelyard.device_put(there[0], copy=True)
+    assert not mine.is_foreign and mine._address != there[0]._address and mine.shape == w.shape
+    address = there.pop()._address
+    again, same = step(mine, mine)
+    assert address in (again._address, same._address)  # memory that is used again, behind the copy
+    lender = [Lender("copied", w)]
+    taken = steelyard.device_put(lender.pop(), copy=True)  # type: ignore[arg-type]
+    step(w, w)
+    assert not taken.is_foreign and not Lender.gone and len(lent()) == 1
+    device_works()
+    step(w, w)
+    assert Lender.gone == ["copied"]
+    after = count("cuMemcpyHtoDAsync_v2"), count("cuMemcpyDtoHAsync_v2"), count("cuStreamSynchronize")
+    assert after == (host[0], host[1], host[2] + 1)  # by this test
+    for array, want in ((mine, 2), (again, 4), (taken, 1)):
+        np.testing.assert_array_equal(array, EIGHT * want)
+    # What is written to the one is not seen in the other.
+    recipe = library()["recipe"]
+    kept = steelyard.device_put(np.arange(8, dtype="i4"))
+    recipe.recipe_state = {"history": kept}
+    twin = steelyard.device_put(kept, copy=True)
+    recipe(np.zeros(8, "i4"))
+    np.testing.assert_array_equal(twin, np.arange(8))
+    for value in (EIGHT, 2.5, [1, 2], np.zeros((0, 3), "f4")):
+        got = steelyard.device_put(value, copy=True)
+        np.testing.assert_array_equal(got, value)
+        with raises(ValueError, "on the host is copied to CUDA device 0, and copy=False"):
+            steelyard.device_put(value, copy=False)
+    for shape in ((), (0, 3)):
+        source = steelyard.device_put(np.ones(shape, "f4"))
+        twin = steelyard.device_put(source, copy=True)
+        assert twin is not source and twin.shape == shape
+        np.testing.assert_array_equal(twin, source)
+    # By DLPack; for other streams it is waited for.
+    for stream in (None, 1, 2, -1):
+        source = step(w, w)[0]
+        waits = count("cuStreamSynchronize")
+        managed, delete = consume(source.__dlpack__(stream=stream, copy=True))
+        assert managed.tensor.data not in (source._address, None)
+        assert count("cuStreamSynchronize") == waits + (stream in (2, -1))
+        device_works()
+        assert np.array((ctypes.c_float * 8).from_address(managed.tensor.data)).tolist() == (EIGHT * 2).tolist()
+        delete()
+    with driver_fails("cuMemcpyDtoDAsync_v2=1"), raises(steelyard.RunError, "32 bytes can't be copied on device 0"):
+        steelyard.device_put(w, copy=True)
+
+
+@check(FAKE_CUDA_DEVICES="9.0,9.0")
+def copies_between_devices() -> None:
+    """Are refused, by whoever knows where it lies."""
+    there = steelyard.device_put(EIGHT, 1)
+    with raises(steelyard.RunError, "the array lies on CUDA device 1, and device 0 is to use it"):
+        steelyard.device_put(there, copy=True)
+    with raises(steelyard.RunError, "what is copied is memory of device 1, and the context's is device 0"):
+        steelyard.device_put(Interface(there), copy=True)  # type: ignore[arg-type]
 
 
 @check()
