@@ -126,7 +126,7 @@ class DeviceArray:
         """A capsule, as the array API (2023.12) has it.
 
         ``stream`` None and 1 are the default stream, on which everything is in order, for -1 order is the consumer's
-        business; for others it waits. ``dl_device`` (1, 0) gives a copy on the host.
+        business; for others it waits. ``dl_device`` (1, 0) gives a copy on the host, ``copy`` one on the device.
         """
         on_host = dl_device is not None and tuple(dl_device) == (_dlpack.CPU, 0)
         if not on_host and dl_device is not None and tuple(dl_device) != self.__dlpack_device__():
@@ -137,8 +137,8 @@ class DeviceArray:
             value = np.asarray(self)
             return _dlpack.capsule(value.ctypes.data, self.shape, self.dtype, (_dlpack.CPU, 0), value, max_version)
         _dlpack.element_code(self.dtype)
-        shared = _upload(self._device, np.asarray(self)) if copy else self
-        if stream not in (None, 1, -1):
+        shared = _copied(self) if copy else self
+        if stream not in (None, 1) and (copy or stream != -1):
             self._device.synchronize()
         if stream not in (None, 1) and isinstance(shared._owner, Block):
             shared._owner.is_used_elsewhere = True
@@ -163,6 +163,22 @@ def _upload(device: Device, array: NDArray[Any]) -> DeviceArray:
     copy = _empty(device, array.shape, array.dtype)
     if array.nbytes:
         device.copy_in(copy._address, array.ctypes.data, array.nbytes)
+    return copy
+
+
+def _copied(array: DeviceArray) -> DeviceArray:
+    """A copy on its device, which is not waited for."""
+    device = array._device
+    copy = _empty(device, array.shape, array.dtype)
+    if copy.nbytes:
+        wrong = ""
+        try:
+            device.copy(copy._address, array._address, copy.nbytes)
+        finally:
+            if array.is_foreign:
+                wrong = device.lend([array._owner], copy.nbytes)
+        if wrong:
+            raise RunError(wrong)
     return copy
 
 
@@ -206,16 +222,19 @@ def _elsewhere(there: int, device: Device) -> str:
     return f"lies on CUDA device {there}, and device {device.ordinal} is to use it: copy it there first"
 
 
-def device_put(array: ArrayLike, device: int = 0) -> DeviceArray:
+def device_put(array: ArrayLike, device: int = 0, copy: bool | None = None) -> DeviceArray:
     """An array on a CUDA device.
 
     Parameters
     ----------
     array : array
-        NumPy's, a number, or anything that speaks DLPack, the CUDA array interface or ``__array__``. What lies on that
-        device already is not copied.
+        NumPy's, a number, or anything that speaks DLPack, the CUDA array interface or ``__array__``.
     device : int
         The device's ordinal, as CUDA counts (CUDA_VISIBLE_DEVICES).
+    copy : bool, optional
+        What lies on that device already is not copied, and shares its memory, unless this is True: then it gets memory of
+        its own, into which it is copied on the device, in the order of the default stream. What lies on the host is
+        copied, which is refused where this is False.
 
     Returns
     -------
@@ -225,13 +244,19 @@ def device_put(array: ArrayLike, device: int = 0) -> DeviceArray:
     ------
     RunError
         Where there is no such device, no driver or no memory; where the array lies on another device.
+    ValueError
+        With ``copy=False``, where the array lies on the host.
     """
     where = device_of(device)
     try:
         there = taken(array, where)
     except RunError as error:
         raise RunError(f"the array {error}") from None
-    return there if there is not None else _upload(where, np.asarray(array))
+    if there is not None:
+        return _copied(there) if copy else there
+    if copy is False:
+        raise ValueError(f"an array on the host is copied to CUDA {where}, and copy=False")
+    return _upload(where, np.asarray(array))
 
 
 class DeviceFunction:
@@ -315,10 +340,15 @@ class DeviceFunction:
         ]
 
     def __call__(self, arrays: Sequence[Any]) -> list[DeviceArray]:
-        """Runs on arrays of the function's types and shapes; new arrays come back, before they are computed."""
+        """Runs on arrays of the function's types and shapes; new arrays come back, before they are computed.
+
+        Others' arrays among them are kept until they have been read.
+        """
         arguments = self._arguments(arrays)
         results = self._results()
         lists = _abi.Lists([array._address for array in arguments], [array._address for array in results])
+        lent = [array for array in arguments if array._owner.__class__ is not Block and array.is_foreign]
+        wrong = ""
         error = _abi.Error()
         context = self._device.take()
         try:
@@ -326,13 +356,12 @@ class DeviceFunction:
             if code == _abi.RESOURCE_EXHAUSTED:  # for the arena, or constants
                 self._device.release()
                 code = lists.execute(self._handle, self._index, context, error)
-            if any(array._owner.__class__ is not Block and array.is_foreign for array in arguments):
-                waited = _abi.runtime().steelyard_context_synchronize(context, None if code else error)
-                code = code or waited
         finally:
             self._device.give(context)
-        if code:
-            raise RunError(f"{self.name}: {error.text}")
+            if lent:  # to what may be on the stream, even where the call failed
+                wrong = self._device.lend([array._owner for array in lent], sum(array.nbytes for array in lent))
+        if code or wrong:
+            raise RunError(f"{self.name}: {error.text if code else wrong}")
         return results
 
     def site_seconds(self, arrays: Sequence[Any], calls: int) -> tuple[list[Any], NDArray[np.float64], float]:

@@ -4,6 +4,9 @@
 
 Everything goes on CUDA's legacy default stream, in the order of the calls, and nothing waits for it but what reads results
 on the host. So memory that an array leaves can be used again at once: what is put there comes after what was read.
+
+Others' memory is different: who lent it may use it for something else, in another order, as soon as nothing here refers to
+it. So what keeps it is kept until the device has passed the call that reads it.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import atexit
 import collections
 import ctypes
 import heapq
+import os
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -22,10 +26,27 @@ from steelyard._errors import RunError
 _is_over = False  # the interpreter ends, and drivers with it
 
 
+_keep_for_ever = ctypes.PYFUNCTYPE(None, ctypes.py_object)(("Py_IncRef", ctypes.pythonapi))
+
+
 @atexit.register
 def _leave() -> None:
     global _is_over
     _is_over = True
+    for device in list(_devices.values()):
+        _keep_for_ever(device._lent)  # which the device may be reading while Python destroys everything
+
+
+def _forked() -> None:
+    """In the child nothing of a device can be asked for: what was lent to the parent is the parent's to let go of."""
+    for device in _devices.values():
+        _keep_for_ever(device._lent)
+        device._lent = collections.deque()
+        device._lent_bytes = 0
+        device._lock = threading.RLock()  # another thread of the parent may have it
+
+
+os.register_at_fork(after_in_child=_forked)
 
 
 def is_over() -> bool:
@@ -49,6 +70,23 @@ class Block:
         self.device._returned.append((self.address, self.size, self.is_used_elsewhere))
 
 
+class Loan:
+    """What keeps others' memory, until the device has passed a point in the order of the stream."""
+
+    __slots__ = ("owners", "point", "size")
+
+    def __init__(self, owners: Sequence[Any], size: int, point: int) -> None:
+        self.owners = owners
+        self.size = size
+        self.point = point
+
+    @staticmethod
+    def end(loans: Sequence[Loan]) -> None:
+        """In their order, and where nothing is locked: this runs others' code."""
+        for loan in loans:
+            loan.owners = ()
+
+
 def rounded(size: int) -> int:
     """A size that many others are rounded to as well: at most an eighth more, and a multiple of 512."""
     step = max(512, 1 << max(size.bit_length() - 4, 0))
@@ -65,6 +103,8 @@ class Device:
     """
 
     _NUMBERS = 256
+    # What others may be kept from using at once: of as many calls, or of as many bytes but for one call's.
+    _LENT, _LENT_BYTES = 64, 2 << 30
 
     def __init__(self, ordinal: int) -> None:
         self.ordinal = ordinal
@@ -77,6 +117,9 @@ class Device:
         self._free: dict[int, list[int]] = {}
         self._returned: collections.deque[tuple[int, int, bool]] = collections.deque()
         self._numbers: dict[bytes, Block] = {}  # scalars that were arguments, the last used last
+        self._lent: collections.deque[Loan] = collections.deque()  # in the order of their points
+        self._lent_bytes = 0
+        self._point = 0  # the last one; they are the keeper's
 
     def __repr__(self) -> str:
         return f"device {self.ordinal}"
@@ -100,6 +143,7 @@ class Device:
     def allocate_all(self, sizes: Sequence[int]) -> list[Block]:
         """The same for several, of sizes that ``rounded`` gave."""
         self._check_is_not_over()
+        self.let_go()
         with self._lock:
             self._collect()
             return [
@@ -114,12 +158,15 @@ class Device:
         free = self._free.get(size)
         return heapq.heappop(free) if free else self._allocate(size)
 
-    def _allocate(self, size: int) -> int:
+    def _opened_keeper(self) -> int:
         if not self._keeper:
             self._keeper = self.take()
+        return self._keeper
+
+    def _allocate(self, size: int) -> int:
         error = _abi.Error()
         for is_last in (False, True):
-            address = _abi.runtime().steelyard_context_allocate(self._keeper, size, error)
+            address = _abi.runtime().steelyard_context_allocate(self._opened_keeper(), size, error)
             if address:
                 return int(address)
             if is_last or error.code != _abi.RESOURCE_EXHAUSTED:
@@ -137,7 +184,8 @@ class Device:
                 heapq.heappush(self._free.setdefault(size, []), address)
 
     def release(self) -> None:
-        """Gives back what is not in use: free memory, the arenas of contexts that are idle."""
+        """Waits, and gives back what is not in use: others' memory, free memory, the arenas of contexts that are idle."""
+        self.let_go(waits=True)
         with self._lock:
             self._numbers.clear()
             _dlpack.sweep()
@@ -146,6 +194,61 @@ class Device:
                 while addresses:
                     _abi.runtime().steelyard_context_free(self._keeper, addresses.pop(), None)
             self._contexts.destroy_idle()
+
+    def lend(self, owners: Sequence[Any], size: int) -> str:
+        """Keeps what keeps others' memory until the device has passed all that is on the stream so far.
+
+        Waits where that has become too much. What a kernel has done wrong, if that was found on the way, else "".
+        """
+        runtime, error = _abi.runtime(), _abi.Error()
+        passed: list[Loan] = []
+        wrong = ""
+        with self._lock:
+            # Before it has a point, so that no interrupt is too early: the next one will do as well.
+            loan = Loan(owners, size, self._point + 1)
+            self._lent.append(loan)
+            self._lent_bytes += size
+            keeper = self._opened_keeper()
+            point = runtime.steelyard_context_record(keeper, error)
+            if point:
+                self._point = loan.point = point
+            else:
+                wrong = self._wait_for_all(passed)
+            while len(self._lent) > self._LENT or (self._lent_bytes > self._LENT_BYTES and len(self._lent) > 1):
+                loan = self._lent[0]
+                if runtime.steelyard_context_wait(keeper, loan.point, error):
+                    wrong = wrong or error.text  # nothing is read any more
+                self._pass(loan, passed)
+        Loan.end(passed)
+        return wrong
+
+    def let_go(self, waits: bool = False) -> None:
+        """Of what others have lent and the device has passed, or of all, which is waited for."""
+        if not self._lent or _is_over:
+            return
+        passed: list[Loan] = []
+        with self._lock:
+            if waits:
+                self._wait_for_all(passed)
+            while self._lent:
+                loan = self._lent[0]
+                if _abi.runtime().steelyard_context_reached(self._keeper, loan.point, None) != 1:
+                    break
+                self._pass(loan, passed)
+        Loan.end(passed)
+
+    def _wait_for_all(self, passed: list[Loan]) -> str:
+        loans, error = list(self._lent), _abi.Error()
+        if not self._open_and_wait(self._keeper, error):
+            for loan in loans:
+                self._pass(loan, passed)
+        return error.text
+
+    def _pass(self, loan: Loan, passed: list[Loan]) -> None:
+        """With the first one. A garbage collection may have come here, and let go of it, meanwhile."""
+        if self._lent and self._lent[0] is loan:
+            self._lent_bytes -= loan.size
+            passed.append(self._lent.popleft())
 
     def number(self, content: bytes) -> Block:
         """Memory with a scalar's bytes, only to be read: what many calls have in common is kept."""
@@ -170,6 +273,11 @@ class Device:
     def copy_out(self, host: int, source: int, size: int) -> None:
         """To the host, after all work so far; raises RunError where that went wrong."""
         self._copy("steelyard_context_download", host, source, size)
+        self.let_go()
+
+    def copy(self, to: int, source: int, size: int) -> None:
+        """Within the device, in the order of the stream; nothing waits."""
+        self._copy("steelyard_context_copy", to, source, size)
 
     def synchronize(self) -> None:
         """Waits for all work so far; raises RunError where it went wrong."""
@@ -181,6 +289,7 @@ class Device:
             self.give(context)
         if code:
             raise RunError(error.text)
+        self.let_go()
 
     def synchronize_stream(self, stream: int) -> None:
         """Waits for a stream of somebody else's."""

@@ -12,6 +12,7 @@ import sys
 from typing import Any
 
 import fake_device
+import fake_loans
 import jax
 import jax.numpy as jnp
 import ml_dtypes
@@ -40,11 +41,12 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     return build(tmp_path_factory.mktemp("fake"))
 
 
-@pytest.mark.parametrize("name", fake_device.CHECKS)
+@pytest.mark.parametrize("name", fake_loans.CHECKS)  # and fake_device's, the same list
 def test_on_the_fake_driver(name: str, library: pathlib.Path) -> None:
     environment = os.environ | {"STEELYARD_CUDA_DRIVER": os.fspath(FAKE), "PYTHONPATH": os.pathsep.join(sys.path)}
     environment |= fake_device.CHECKS[name][1]
-    command = [sys.executable, "-W", "error", "-X", "faulthandler", "-m", "fake_device", name, library]
+    module = fake_device.CHECKS[name][0].__module__
+    command = [sys.executable, "-W", "error", "-X", "faulthandler", "-m", module, name, library]
     ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
     assert (ran.returncode, ran.stderr) == (0, ""), ran.stderr
     assert ran.stdout == ("ok\nlate\n" if name == "the_end" else "ok\n")
@@ -192,6 +194,18 @@ def test_jax_takes_what_it_gets_without_dlpack(gpu: None) -> None:
     for _ in range(5):
         steelyard.device_put(np.zeros(8, "f4"))
     assert taken.unsafe_buffer_pointer() == address and float(taken.sum()) == 8
+
+
+@pytest.mark.parametrize("name", ["jax", "torch", "cupy"])
+def test_others_arrays_are_read_when_calls_have_returned(name: str, real: steelyard.Library) -> None:
+    """Nothing else refers to them then, and their frameworks want memory for the next ones."""
+    make, _, _ = framework(name)
+    ones = np.ones(1 << 20, "f4")
+    results = [real["large"](make(ones * index))[0] for index in range(150)]
+    assert len(results[0]._device._lent) <= 64
+    for index, result in enumerate(results):
+        assert (np.asarray(result) == index).all()
+    assert not results[0]._device._lent
 
 
 def test_streams_of_torch(real: steelyard.Library) -> None:

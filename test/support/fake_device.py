@@ -370,12 +370,6 @@ def what_kernels_do_wrong_is_found_later() -> None:
     del lost
 
 
-@check()
-def what_kernels_do_wrong_to_foreign_arrays_is_found_at_once() -> None:
-    with raises(steelyard.RunError, "wrong: .*CUDA_ERROR_ILLEGAL_ADDRESS"):
-        library()["wrong"](Other(EIGHT))
-
-
 # --- Memory ---------------------------------------------------------------------------------------------------------------
 
 
@@ -479,12 +473,11 @@ def arrays_of_others() -> None:
             assert (count("cuMemcpyHtoDAsync_v2"), count("cuMemcpyDtoHAsync_v2")) == copies
             assert other.streams == [1, 1]
             np.testing.assert_array_equal(w, x * 2)
-    # It waits before it lets go of them.
-    waits = count("cuStreamSynchronize")
-    step(w, other)
-    assert count("cuStreamSynchronize") == waits + 1
-    step(w, w)
-    assert count("cuStreamSynchronize") == waits + 1
+    # It waits no more for them than for ours.
+    waits = count("cuStreamSynchronize"), count("cuEventSynchronize")
+    for second in (other, w):
+        step(w, second)
+    assert (count("cuStreamSynchronize"), count("cuEventSynchronize")) == waits
     other.kind = 13  # managed memory, which lies anywhere
     other.device = 7
     np.testing.assert_array_equal(step(w, other)[0], x * 3)
@@ -523,7 +516,7 @@ def the_array_interface() -> None:
     assert fake.cuStreamCreate(ctypes.byref(stream), 1) == 0 and stream.value
     waits = count("cuStreamSynchronize")
     step(Interface(one, stream=stream.value), one)
-    assert count("cuStreamSynchronize") == waits + 2  # that stream, then ours
+    assert count("cuStreamSynchronize") == waits + 1  # that stream, not ours
     matrix = steelyard.device_put(np.zeros((4, 3), "f4"))
     with raises(steelyard.RunError, "is not contiguous"):
         loaded["identity"](Interface(matrix, strides=(4, 16)))

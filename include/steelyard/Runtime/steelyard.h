@@ -78,7 +78,7 @@ extern "C" {
 
 /* Major << 16 | minor. A larger minor only adds functions; a description made
    for another major is refused. */
-#define STEELYARD_ABI_VERSION ((uint32_t)(3u << 16 | 1u))
+#define STEELYARD_ABI_VERSION ((uint32_t)(3u << 16 | 2u))
 
 /* The version of the library that is loaded. */
 STEELYARD_API uint32_t steelyard_abi_version(void);
@@ -516,8 +516,9 @@ STEELYARD_API const char *steelyard_device_chip(int32_t device,
                                                 steelyard_error *error);
 
 /* Memory of the context's device for buffers, aligned to 256 bytes; any other
-   that CUDA's allocators give is as good. Each of these fails with
-   STEELYARD_FAILED_PRECONDITION while a call runs in the context. */
+   that CUDA's allocators give is as good. Each of these may be called from any
+   thread, and fails with STEELYARD_FAILED_PRECONDITION while a call, or another
+   of them, runs in the context. */
 
 /* `bytes` of the device's memory, never null but on failure:
    STEELYARD_RESOURCE_EXHAUSTED says how much there is. */
@@ -544,11 +545,51 @@ STEELYARD_API int32_t steelyard_context_download(steelyard_context *context,
                                                  size_t bytes,
                                                  steelyard_error *error);
 
+/* Copies `bytes` within the device, after the work on the context's stream; the
+   two don't overlap. On a stream of the caller's it returns when the copy is
+   there, which a caller may be capturing; on the context's own it waits.
+   STEELYARD_INVALID_ARGUMENT where one is not memory of the device. Since 3.2.
+ */
+STEELYARD_API int32_t steelyard_context_copy(steelyard_context *context,
+                                             void *to, const void *from,
+                                             size_t bytes,
+                                             steelyard_error *error);
+
 /* Waits for the work on the context's stream; STEELYARD_INTERNAL when a kernel
    failed. Nothing to do, and no driver needed, in a context that has not used
    its device. */
 STEELYARD_API int32_t steelyard_context_synchronize(steelyard_context *context,
                                                     steelyard_error *error);
+
+/* How far the device is, without waiting for it: so that what a call on a
+   caller's stream was given can be kept until the device is done with it. Since
+   3.2. */
+
+/* Marks a point in the order of the context's stream, behind all that was put
+   there: a number, from 1 on in each context and one more each time, or 0 on
+   failure. A context that has not used its device opens it: others may have
+   put work on its stream. STEELYARD_FAILED_PRECONDITION while the stream is
+   captured, whose work is done some other time or never; the capture goes on.
+   STEELYARD_INTERNAL after a kernel has failed. */
+STEELYARD_API int64_t steelyard_context_record(steelyard_context *context,
+                                               steelyard_error *error);
+
+/* Whether the device has passed `point` of this context, and with it all points
+   before: 1, or 0 where it has not, or -1 on failure. Never waits, and may be
+   asked while any stream is captured. STEELYARD_INVALID_ARGUMENT where the
+   context has no such point, so of all numbers, and without a driver, in one
+   that has not used its device. STEELYARD_INTERNAL after a kernel has failed,
+   when the point is not passed, and never will be; those once found passed
+   stay so. */
+STEELYARD_API int32_t steelyard_context_reached(steelyard_context *context,
+                                                int64_t point,
+                                                steelyard_error *error);
+
+/* Waits until the device has passed `point`, and for nothing behind it; fails
+   as `steelyard_context_reached` does. */
+STEELYARD_API int32_t steelyard_context_wait(steelyard_context *context,
+                                             int64_t point,
+                                             steelyard_error *error);
 
 //===- For compiled code --------------------------------------------------===//
 

@@ -33,6 +33,7 @@ enum : int {
   kNVLinkUncorrectable = 220,
   kUnsupportedPTXVersion = 222,
   kNotFound = 500,
+  kNotReady = 600,
   kIllegalAddress = 700,
   kLaunchTimeout = 702,
   kAssert = 710,
@@ -53,6 +54,7 @@ using ModuleHandle = void *;    // CUmodule
 using KernelHandle = void *;    // CUfunction
 using GraphHandle = void *;     // CUgraph
 using GraphExecHandle = void *; // CUgraphExec
+using EventHandle = void *;     // CUevent
 
 using DeviceAttribute = int;
 enum : int {
@@ -77,6 +79,8 @@ using FunctionAttribute = int;
 enum : int { kMaxDynamicSharedBytes = 8 };
 
 enum : unsigned { kStreamBlocking = 0, kStreamNonBlocking = 1 };
+
+enum : unsigned { kEventWithoutTiming = 2 };
 
 using CaptureMode = int;
 enum : int { kCaptureThreadLocal = 1, kCaptureRelaxed = 2 };
@@ -105,6 +109,11 @@ enum : int { kCaptureNone = 0 };
   F(streamCreate, "cuStreamCreate", (StreamHandle * stream, unsigned flags))   \
   F(streamSynchronize, "cuStreamSynchronize", (StreamHandle stream))           \
   F(streamDestroy, "cuStreamDestroy_v2", (StreamHandle stream))                \
+  F(eventCreate, "cuEventCreate", (EventHandle * event, unsigned flags))       \
+  F(eventRecord, "cuEventRecord", (EventHandle event, StreamHandle stream))    \
+  F(eventQuery, "cuEventQuery", (EventHandle event))                           \
+  F(eventSynchronize, "cuEventSynchronize", (EventHandle event))               \
+  F(eventDestroy, "cuEventDestroy_v2", (EventHandle event))                    \
   F(streamBeginCapture, "cuStreamBeginCapture_v2",                             \
     (StreamHandle stream, CaptureMode mode))                                   \
   F(streamEndCapture, "cuStreamEndCapture",                                    \

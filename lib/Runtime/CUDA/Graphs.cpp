@@ -22,25 +22,6 @@ static constexpr int64_t kFewestOperations = 3;
 /// Others may spoil a capture, by waiting for all of the device.
 static constexpr int kMostFailures = 3;
 
-namespace {
-
-/// Lets the thread make and destroy things while some stream is captured, which
-/// is in no capture's way, but which captures by others may forbid.
-class Relaxed {
-public:
-  explicit Relaxed(const Driver &driver) : driver(driver) { exchange(); }
-  ~Relaxed() { exchange(); }
-  Relaxed(const Relaxed &) = delete;
-
-private:
-  void exchange() { driver.threadExchangeCaptureMode(&mode); }
-
-  const Driver &driver;
-  CaptureMode mode = kCaptureRelaxed;
-};
-
-} // namespace
-
 //===----------------------------------------------------------------------===//
 // A context's graphs
 //===----------------------------------------------------------------------===//

@@ -101,6 +101,21 @@ int32_t steelyard_context_download(steelyard_context *context, void *host,
                 error);
 }
 
+int32_t steelyard_context_copy(steelyard_context *context, void *to,
+                               const void *from, size_t bytes,
+                               steelyard_error *error) {
+  Use use(context);
+  Status status = use.status;
+  if (status.ok()) {
+    Session &session = use.session();
+    status = session.copy(toAddress(to), toAddress(from), bytes);
+    if (status.ok() && session.ownsStream) {
+      status = session.synchronize();
+    }
+  }
+  return report(status, error);
+}
+
 int32_t steelyard_context_synchronize(steelyard_context *context,
                                       steelyard_error *error) {
   if (context && !context->session) {
@@ -108,5 +123,56 @@ int32_t steelyard_context_synchronize(steelyard_context *context,
   }
   Use use(context);
   return report(use.status.ok() ? use.session().synchronize() : use.status,
+                error);
+}
+
+int64_t steelyard_context_record(steelyard_context *context,
+                                 steelyard_error *error) {
+  Use use(context);
+  Status status = use.status;
+  int64_t point = 0;
+  if (status.ok()) {
+    status = use.session().record(point);
+  }
+  return report(status, error) == STEELYARD_OK ? point : 0;
+}
+
+/// `act` on the context's points, of which it has `point`.
+template <typename Act>
+static Status withPoint(steelyard_context *context, int64_t point, Act act) {
+  bool hasPoints = !context || context->session;
+  std::optional<Use> use;
+  if (hasPoints) {
+    use.emplace(context);
+    if (!use->status.ok()) {
+      return use->status;
+    }
+  }
+  if (!hasPoints || !use->session().points.has(point)) {
+    return invalidArgument(
+        format("the context has no point %lld", static_cast<long long>(point)));
+  }
+  const Session &session = use->session();
+  Result result = act(use->session().points);
+  return result == kSuccess
+             ? Status()
+             : session.driver().failure(
+                   result,
+                   "work on " + session.device().description() + " failed");
+}
+
+int32_t steelyard_context_reached(steelyard_context *context, int64_t point,
+                                  steelyard_error *error) {
+  bool isReached = false;
+  Status status = withPoint(context, point, [&](Points &points) {
+    return points.query(point, isReached);
+  });
+  return report(status, error) != STEELYARD_OK ? -1 : isReached;
+}
+
+int32_t steelyard_context_wait(steelyard_context *context, int64_t point,
+                               steelyard_error *error) {
+  return report(withPoint(context, point,
+                          [&](Points &points) { return points.wait(point); }),
                 error);
 }

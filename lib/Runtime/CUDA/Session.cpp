@@ -69,7 +69,7 @@ Current::~Current() {
 //===----------------------------------------------------------------------===//
 
 Session::Session(const Driver &driver, const Device &device)
-    : primary(driver, device) {}
+    : primary(driver, device), points(driver) {}
 
 /// Whether calls may be replayed. Not where CUDA is to show which launch fails.
 static Status readReplays(bool &replays) {
@@ -120,7 +120,8 @@ Status Session::open(int ordinal, StreamHandle stream,
 }
 
 Session::~Session() {
-  if (!primary.handle || (!ownsStream && !arena && !gemms && graphs.empty())) {
+  bool hasMore = ownsStream || arena || gemms || !graphs.empty();
+  if (!primary.handle || (!hasMore && points.hasNone())) {
     return;
   }
   Current current(primary);
@@ -130,6 +131,10 @@ Session::~Session() {
       each->abandon();
     }
     return;
+  }
+  points.destroy();
+  if (!hasMore) {
+    return; // nothing that work would use
   }
   if (ownsStream) {
     driver().streamSynchronize(stream);
@@ -211,6 +216,43 @@ Status Session::synchronize() {
              ? Status()
              : driver().failure(result, "work on " + device().description() +
                                             " failed");
+}
+
+Status Session::record(int64_t &point) {
+  CaptureStatus status = kCaptureNone;
+  Result result =
+      ownsStream ? kSuccess : driver().streamIsCapturing(stream, &status);
+  if (result == kSuccess && status != kCaptureNone) {
+    return failedPrecondition("the context's stream is being captured");
+  }
+  if (result == kSuccess) {
+    result = points.record(stream, point);
+  }
+  return result == kSuccess
+             ? Status()
+             : driver().failure(result,
+                                "no point can be marked in the work on " +
+                                    device().description());
+}
+
+Status Session::copy(Address to, Address from, size_t bytes) {
+  if (bytes == 0) {
+    return Status();
+  }
+  Status status =
+      checkPointer(to, [] { return std::string("what is copied to"); });
+  if (status.ok()) {
+    status = checkPointer(from, [] { return std::string("what is copied"); });
+  }
+  if (!status.ok()) {
+    return status;
+  }
+  Result result = driver().copyOnDevice(to, from, bytes, stream);
+  return result == kSuccess
+             ? Status()
+             : driver().failure(result,
+                                format("%zu bytes can't be copied on %s", bytes,
+                                       device().description().c_str()));
 }
 
 Status Session::upload(Address to, const void *from, size_t bytes) {

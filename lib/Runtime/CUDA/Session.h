@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "Driver.h"
+#include "Points.h"
 
 namespace steelyard::runtime::cuda {
 
@@ -90,6 +91,12 @@ public:
   /// Waits for the stream.
   Status synchronize();
 
+  /// A point behind the work so far.
+  Status record(int64_t &point);
+
+  /// Copies within the device, which is not waited for.
+  Status copy(Address to, Address from, size_t bytes);
+
   /// Copies, and waits for it.
   Status upload(Address to, const void *from, size_t bytes);
   Status download(void *to, Address from, size_t bytes);
@@ -108,6 +115,7 @@ public:
   std::unique_ptr<Gemms> gemms; // once needed
   Module *running = nullptr;    // the code of the call that runs, or null
   Trace trace;                  // of that call
+  Points points;
 
   bool replaysCalls = true;
   StreamHandle captureStream = nullptr;        // once needed

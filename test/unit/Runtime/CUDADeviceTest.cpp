@@ -427,6 +427,58 @@ void testReplayAmongThreads() {
   EXPECT(replayed > kRounds * kCalls / 4);
 }
 
+/// A point is ahead while the device works, and passed afterwards; copies on
+/// the stream.
+void testPoints() {
+  CallersStream callers;
+  steelyard_executable *executable = makeExecutable(kCode, 1);
+  for (void *stream : {callers.stream, defaultStream()}) {
+    steelyard_context *context = makeStreamContext(stream);
+    void *y = steelyard_context_allocate(context, kBytes, nullptr);
+    void *z = steelyard_context_allocate(context, kBytes, nullptr);
+    auto body = [](steelyard_context *inner, void *, void *const *results) {
+      EXPECT(steelyard_gpu_fill(inner, results[0], kBytes) == 0);
+      for (int i = 0; i < 2000; ++i) { // some ms
+        EXPECT(addOne(inner, results[0], results[0]) == 0);
+      }
+      return 0;
+    };
+    EXPECT(run(executable, context, &y, body).empty());
+    EXPECT(steelyard_context_synchronize(context, nullptr) == 0);
+    int seenAhead = 0;
+    for (int call = 0; call < 10; ++call) {
+      EXPECT(run(executable, context, &y, body).empty());
+      EXPECT(steelyard_context_copy(context, z, y, kBytes, nullptr) == 0);
+      int64_t point = steelyard_context_record(context, nullptr);
+      EXPECT(point == 2 * call + 1);
+      EXPECT(run(executable, context, &y, body).empty());
+      int64_t second = steelyard_context_record(context, nullptr);
+      seenAhead += steelyard_context_reached(context, second, nullptr) == 0;
+      EXPECT(steelyard_context_wait(context, point, nullptr) == 0);
+      EXPECT(steelyard_context_reached(context, point, nullptr) == 1);
+      while (steelyard_context_reached(context, second, nullptr) == 0) {
+      }
+      EXPECT(steelyard_context_reached(context, second, nullptr) == 1);
+      EXPECT(firstOf(context, z) == 2000 && firstOf(context, y) == 2000);
+    }
+    EXPECT(seenAhead > 0);
+    // Asking disturbs no capture, not even in global mode.
+    if (stream == callers.stream) {
+      int64_t point = steelyard_context_record(context, nullptr);
+      void *graph = nullptr;
+      cuda("cuStreamBeginCapture_v2", callers.stream, 0);
+      EXPECT(steelyard_context_record(context, nullptr) == 0);
+      EXPECT(steelyard_context_reached(context, point, nullptr) >= 0);
+      cuda("cuStreamEndCapture", callers.stream, &graph);
+      cuda("cuGraphDestroy", graph);
+    }
+    steelyard_context_free(context, y, nullptr);
+    steelyard_context_free(context, z, nullptr);
+    steelyard_context_destroy(context);
+  }
+  steelyard_executable_destroy(executable);
+}
+
 /// Contractions against host loops; false where there is no cuBLASLt.
 bool checkGemms(steelyard_context *context, const GemmProgram &program) {
   GemmRun first(context, GemmCase());
@@ -583,6 +635,8 @@ void testFault() {
   EXPECT_CONTAINS(run(executable, context, &y, fault),
                   "CUDA_ERROR_ILLEGAL_ADDRESS");
   EXPECT(steelyard_context_synchronize(context, &error) == STEELYARD_INTERNAL);
+  EXPECT(steelyard_context_record(context, &error) == 0);
+  EXPECT(error.code == STEELYARD_INTERNAL);
   steelyard_executable_destroy(executable);
   steelyard_context_destroy(context);
 }
@@ -794,6 +848,7 @@ int main(int count, char **arguments) {
   testCapture();
   testReplay();
   testReplayAmongThreads();
+  testPoints();
   testGemm();
   testTwoDevices();
   testFault();

@@ -32,9 +32,11 @@ enum : int {
   kInvalidHandle = 400,
   kIllegalState = 401,
   kNotFound = 500,
+  kNotReady = 600,
   kCaptureUnsupported = 900,
   kCaptureInvalidated = 901,
   kCaptureImplicit = 906,
+  kCapturedEvent = 907,
   kCaptureWrongThread = 908,
 };
 
@@ -82,6 +84,14 @@ struct Stream {
   std::unique_ptr<Capture> capture = nullptr;
 };
 
+/// As it was recorded last; at first there is nothing to wait for.
+struct Event {
+  Context *context;
+  Stream *stream = nullptr;
+  bool isCaptured = false;
+  std::shared_ptr<bool> isDone = std::make_shared<bool>(true);
+};
+
 struct Context {
   int device = 0;
   int keepers = 0;
@@ -112,6 +122,7 @@ struct State {
   std::map<int, Context> contexts;
   std::map<uintptr_t, Allocation> allocations;
   std::set<Stream *> streams;
+  std::set<Event *> events;
   std::set<Module *> modules;
   std::set<Graph *> graphs;
   std::set<GraphExec *> graphExecs;
@@ -179,11 +190,12 @@ Allocation *find(uintptr_t address, size_t bytes) {
   return address + bytes <= start + allocation.bytes ? &allocation : nullptr;
 }
 
-int run(Stream &stream) {
+/// What is on it, or as much as `isDone` takes.
+int run(Stream &stream, const bool *isDone = nullptr) {
   if (stream.isBlocking) {
     run(stream.context->defaultStream);
   }
-  while (!stream.work.empty()) {
+  while (!stream.work.empty() && !(isDone && *isDone)) {
     Work work = std::move(stream.work.front());
     stream.work.pop_front();
     int result = stream.context->sticky ? kSuccess : work();
@@ -259,6 +271,15 @@ int push(void *handle, Node node) {
   return kSuccess;
 }
 
+/// The event, of the current context, that is no capture's.
+int check(void *handle, Event *&event) {
+  event = static_cast<Event *>(handle);
+  if (!state().events.count(event) || event->context != currentContext()) {
+    return kInvalidHandle;
+  }
+  return event->isCaptured ? kCapturedEvent : checkSafe();
+}
+
 /// Copies from or to memory that only the host has can't be captured.
 int checkHostCopy(void *handle) {
   Stream *stream = nullptr;
@@ -308,8 +329,8 @@ int64_t fakeCUDALeaks() {
   std::lock_guard<std::recursive_mutex> lock(state().mutex);
   auto leaks =
       static_cast<int64_t>(state().allocations.size() + state().streams.size() +
-                           state().modules.size() + state().graphs.size() +
-                           state().graphExecs.size());
+                           state().events.size() + state().modules.size() +
+                           state().graphs.size() + state().graphExecs.size());
   for (const auto &[device, context] : state().contexts) {
     leaks += context.keepers;
   }
@@ -507,6 +528,70 @@ int cuStreamDestroy_v2(void *handle) {
   }
   run(*stream);
   delete stream;
+  return kSuccess;
+}
+
+int cuEventCreate(void **event, unsigned flags) {
+  BEGIN_CURRENT("cuEventCreate")
+  CHECK_SAFE
+  if (flags != 2) { // without timing: all that is wanted
+    return kInvalidValue;
+  }
+  auto *created = new Event{currentContext()};
+  state().events.insert(created);
+  *event = created;
+  return kSuccess;
+}
+
+int cuEventRecord(void *handle, void *streamHandle) {
+  BEGIN_CURRENT("cuEventRecord")
+  auto *event = static_cast<Event *>(handle);
+  Stream *stream = nullptr;
+  if (!state().events.count(event) || event->context != currentContext()) {
+    return kInvalidHandle;
+  }
+  int result = check(streamHandle, stream);
+  if (result != kSuccess) {
+    return result;
+  }
+  event->stream = stream;
+  event->isCaptured = stream->capture != nullptr;
+  if (event->isCaptured) {
+    return stream->capture->isInvalid ? kCaptureInvalidated : kSuccess;
+  }
+  event->isDone = std::make_shared<bool>(false);
+  stream->work.emplace_back([isDone = event->isDone] {
+    *isDone = true;
+    return kSuccess;
+  });
+  return kSuccess;
+}
+
+int cuEventQuery(void *handle) {
+  BEGIN_CURRENT("cuEventQuery")
+  Event *event = nullptr;
+  int result = check(handle, event);
+  return result != kSuccess ? result : *event->isDone ? kSuccess : kNotReady;
+}
+
+int cuEventSynchronize(void *handle) {
+  BEGIN_CURRENT("cuEventSynchronize")
+  Event *event = nullptr;
+  int result = check(handle, event);
+  if (result != kSuccess || *event->isDone) {
+    return result;
+  }
+  return run(*event->stream, event->isDone.get());
+}
+
+int cuEventDestroy_v2(void *handle) {
+  BEGIN_INITIALIZED("cuEventDestroy_v2")
+  CHECK_SAFE
+  auto *event = static_cast<Event *>(handle);
+  if (!state().events.erase(event)) {
+    return kInvalidHandle;
+  }
+  delete event;
   return kSuccess;
 }
 

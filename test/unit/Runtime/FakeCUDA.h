@@ -6,7 +6,8 @@
 // Devices' memory is the host's, kernels are host functions in a fake image.
 // It is stricter than a real one where that shows mistakes: what goes on a
 // stream runs when the stream is waited for and not before (what is on the
-// default stream, also when a blocking one is); memory on a device
+// default stream, also when a blocking one is), up to an event where that is
+// waited for; memory on a device
 // is found by its address, whole ranges are checked; a kernel that fails spoils
 // all calls that come after; a module that a graph launches can't be unloaded,
 // and what CUDA may call unsafe during a capture is. A captured stream's work
@@ -56,8 +57,8 @@ struct Image {
 
 /// How often `function` was called; all of them for null. Of the fake.
 extern "C" using FakeCUDACount = int64_t(const char *function);
-/// What there is that was not given back: memory, streams, modules, graphs,
-/// contexts that are kept or current.
+/// What there is that was not given back: memory, streams, events, modules,
+/// graphs, contexts that are kept or current.
 extern "C" using FakeCUDALeaks = int64_t();
 /// 1 where all of [address, address + bytes) is memory of a device.
 extern "C" using FakeCUDAHolds = int(const void *address, size_t bytes);
