@@ -12,6 +12,7 @@
 #include "steelyard/Target/GPU/Schedules/Schedule.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 
 #include "llvm/Support/MathExtras.h"
 
@@ -34,15 +35,24 @@ int64_t sizeOf(const Group &group, ArrayRef<unsigned> dims) {
 struct Plan {
   static constexpr int64_t kWarp = 32;
   static constexpr int64_t kMaxThreads = 1024;
-  static constexpr int64_t kElements = 32; // that a thread keeps
-  static constexpr int64_t kVectors = 4;   // at once, where it keeps none
+  static constexpr int64_t kElements = 32; // that a thread keeps at most
+  // Code for all of them is to stay in the instruction cache.
+  static constexpr int64_t kInstructions = 8192;
+  static constexpr int64_t kVectors = 4; // at once, where it keeps none
 
   explicit Plan(const Group &group)
       : rowDims(group.rows()), columnDims(group.columns()),
         rows(sizeOf(group, rowDims)),
         lanes(lanesAlong(group, columnDims.back())),
         vectors(sizeOf(group, columnDims) / lanes) {
-    int64_t kept = std::max<int64_t>(1, kElements / lanes);
+    int64_t most = lanes == 1 ? kElements / 4 : kElements;
+    while (most > lanes && most * instructions(group) > kInstructions) {
+      most /= 2;
+    }
+    // More, if the row stays in registers so.
+    int64_t kept = std::clamp(llvm::divideCeilSigned(vectors, kMaxThreads),
+                              std::max<int64_t>(1, most / lanes),
+                              std::max<int64_t>(1, kElements / lanes));
     threads = std::clamp<int64_t>(
         llvm::PowerOf2Ceil(llvm::divideCeilSigned(vectors, kept)), kWarp,
         kMaxThreads);
@@ -52,6 +62,23 @@ struct Plan {
     }
     passes = isKept ? llvm::divideCeilSigned(vectors, threads) : kVectors;
     rowsPerBlock = threads == kWarp ? 4 : 1;
+  }
+
+  /// Roughly, of an element.
+  static int64_t instructions(const Group &group) {
+    int64_t count = 0;
+    for (linalg::GenericOp op : group.ops()) {
+      if (group.extentOf(op) == Group::Extent::All) {
+        op.getBody()->walk([&](Operation *inner) {
+          // Arguments of any size are brought into range.
+          count += isa<math::SinOp, math::CosOp, math::TanOp>(inner) ? 200
+                   : isa<math::PowFOp, math::Atan2Op>(inner)         ? 100
+                   : isa<math::MathDialect>(inner->getDialect())     ? 20
+                                                                     : 1;
+        });
+      }
+    }
+    return count;
   }
 
   SmallVector<unsigned> rowDims, columnDims;
