@@ -84,7 +84,17 @@ enum : int {
 /// cublasLtReductionScheme_t: how parts of a sum over k are joined. None is
 /// always allowed. The others, in place (1) and in the output's type (4), round
 /// partial sums to it.
-enum : uint32_t { kReduceInComputeType = 2, kReduceAnyhow = 7 };
+enum : uint32_t {
+  kReduceNothing = 0,
+  kReduceInComputeType = 2,
+  kReduceAnyhow = 7
+};
+
+using AlgorithmAttribute = int; // cublasLtMatmulAlgoConfigAttributes_t
+enum : int {
+  kAlgorithmTile = 1,  // uint32_t, cublasLtMatmulTile_t: larger ones come later
+  kAlgorithmSplits = 2 // int32_t: parts of the sum over k
+};
 
 using LtHandle = void *;     // cublasLtHandle_t
 using LtMatmul = void *;     // cublasLtMatmulDesc_t
@@ -138,6 +148,9 @@ struct LtHeuristicResult {
     (LtHandle handle, LtMatmul matmul, LtLayout a, LtLayout b, LtLayout c,     \
      LtLayout d, LtPreference preference, int requested,                       \
      LtHeuristicResult *results, int *returned))                               \
+  F(algorithmGet, "cublasLtMatmulAlgoConfigGetAttribute", BlasStatus,          \
+    (const LtAlgorithm *algorithm, AlgorithmAttribute attribute, void *value,  \
+     size_t bytes, size_t *written))                                           \
   F(multiply, "cublasLtMatmul", BlasStatus,                                    \
     (LtHandle handle, LtMatmul matmul, const void *alpha, const void *a,       \
      LtLayout aLayout, const void *b, LtLayout bLayout, const void *beta,      \

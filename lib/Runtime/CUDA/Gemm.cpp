@@ -29,6 +29,12 @@ namespace {
 /// not to depend on where memory happens to lie.
 constexpr uint32_t kMostAlignment = 16;
 
+/// Algorithms that are looked at, the best first.
+constexpr int kMostOffers = 8;
+
+/// Of a sum over k that is split, what is left of it in each part.
+constexpr int64_t kLeastSum = 32;
+
 /// What "cublasSetWorkspace()" there recommends for Hopper.
 constexpr size_t kWorkspaceBytes = size_t(32) << 20;
 
@@ -164,14 +170,9 @@ BlasStatus Gemms::describe(const LtProblem &problem, const LtOperands &operands,
   return calls.first;
 }
 
-BlasStatus Gemms::chooseAlgorithm(const LtProblem &problem, Plan &plan) {
-  Algorithms &algorithms = algorithmsOf(session.device().ordinal);
-  std::lock_guard<std::mutex> lock(algorithms.mutex);
-  auto found = algorithms.chosen.find(problem);
-  if (found != algorithms.chosen.end()) {
-    plan.algorithm = found->second;
-    return kBlasSuccess;
-  }
+BlasStatus Gemms::offers(const LtProblem &problem, const Plan &plan,
+                         uint32_t reductions,
+                         std::vector<LtHeuristicResult> &results) {
   Calls calls;
   LtPreference made = nullptr;
   if (!calls.add(lt.preferenceCreate(&made))) {
@@ -182,29 +183,72 @@ BlasStatus Gemms::chooseAlgorithm(const LtProblem &problem, Plan &plan) {
     calls.add(lt.preferenceSet(made, attribute, &value, sizeof value));
   };
   set(kPreferWorkspaceBytes, uint64_t(kWorkspaceBytes));
-  set(kPreferReductionScheme,
-      problem.c.type == kDataF16 || problem.c.type == kDataBF16
-          ? kReduceInComputeType
-          : kReduceAnyhow);
+  set(kPreferReductionScheme, reductions);
   set(kPreferAlignmentA, problem.a.alignment);
   set(kPreferAlignmentB, problem.b.alignment);
   set(kPreferAlignmentC, problem.c.alignment);
   set(kPreferAlignmentD, problem.c.alignment);
-  LtHeuristicResult result{};
+  results.assign(kMostOffers, {});
   int count = 0;
-  if (!calls.add(lt.getHeuristic(handle, plan.matmul.get(), plan.a.get(),
-                                 plan.b.get(), plan.c.get(), plan.c.get(), made,
-                                 1, &result, &count))) {
-    return calls.first;
+  calls.add(lt.getHeuristic(handle, plan.matmul.get(), plan.a.get(),
+                            plan.b.get(), plan.c.get(), plan.c.get(), made,
+                            kMostOffers, results.data(), &count));
+  results.resize(calls.first == kBlasSuccess ? count : 0);
+  std::erase_if(results, [](const LtHeuristicResult &each) {
+    return each.state != kBlasSuccess || each.workspaceBytes > kWorkspaceBytes;
+  });
+  return calls.first == kBlasSuccess && results.empty() ? kBlasNotSupported
+                                                        : calls.first;
+}
+
+int64_t Gemms::attribute(const LtAlgorithm &algorithm,
+                         AlgorithmAttribute which) {
+  int32_t value = 0;
+  size_t written = 0;
+  return lt.algorithmGet(&algorithm, which, &value, sizeof value, &written) ==
+                 kBlasSuccess
+             ? value
+             : 0;
+}
+
+/// The library's first choice, but for small products, whose sums it splits
+/// into as many parts as the GPU has multiprocessors, a product or none each:
+/// for those its next choice without that, or that of the smallest tile. What
+/// is chosen depends on the problem and the library alone.
+BlasStatus Gemms::chooseAlgorithm(const LtProblem &problem, Plan &plan) {
+  Algorithms &algorithms = algorithmsOf(session.device().ordinal);
+  std::lock_guard<std::mutex> lock(algorithms.mutex);
+  auto found = algorithms.chosen.find(problem);
+  if (found != algorithms.chosen.end()) {
+    plan.algorithm = found->second;
+    return kBlasSuccess;
   }
-  if (count < 1 || result.workspaceBytes > kWorkspaceBytes) {
-    return kBlasNotSupported;
+  bool isNarrow = problem.c.type == kDataF16 || problem.c.type == kDataBF16;
+  std::vector<LtHeuristicResult> offered;
+  BlasStatus status = offers(
+      problem, plan, isNarrow ? kReduceInComputeType : kReduceAnyhow, offered);
+  if (status != kBlasSuccess) {
+    return status;
   }
-  if (result.state != kBlasSuccess) {
-    return result.state;
+  auto isSplitWell = [&](const LtHeuristicResult &each) {
+    int64_t splits = attribute(each.algorithm, kAlgorithmSplits);
+    return splits <= 1 || problem.contracted() / splits >= kLeastSum;
+  };
+  auto chosen = std::find_if(offered.begin(), offered.end(), isSplitWell);
+  if (chosen == offered.end()) {
+    std::vector<LtHeuristicResult> whole;
+    if (offers(problem, plan, kReduceNothing, whole) == kBlasSuccess) {
+      offered = std::move(whole);
+    }
+    chosen = std::min_element(
+        offered.begin(), offered.end(),
+        [&](const LtHeuristicResult &a, const LtHeuristicResult &b) {
+          return attribute(a.algorithm, kAlgorithmTile) <
+                 attribute(b.algorithm, kAlgorithmTile);
+        });
   }
-  plan.algorithm = result.algorithm;
-  algorithms.chosen.emplace(problem, result.algorithm);
+  plan.algorithm = chosen->algorithm;
+  algorithms.chosen.emplace(problem, chosen->algorithm);
   return kBlasSuccess;
 }
 

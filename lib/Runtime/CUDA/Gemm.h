@@ -8,6 +8,7 @@
 #include <compare>
 #include <map>
 #include <memory>
+#include <vector>
 
 #include "BlasLt.h"
 #include "Session.h"
@@ -36,6 +37,8 @@ struct LtProblem {
   uint32_t epilogue = kLtEpilogueDefault;
   DataType biasType = -1; // -1: no bias
   uint32_t biasAlignment = 0;
+
+  int64_t contracted() const { return a.isTransposed ? a.rows : a.columns; }
 
   auto operator<=>(const LtProblem &) const = default;
 };
@@ -78,6 +81,12 @@ private:
   BlasStatus describe(const LtProblem &problem, const LtOperands &operands,
                       Plan &plan);
   BlasStatus chooseAlgorithm(const LtProblem &problem, Plan &plan);
+  /// Algorithms for it, the library's first choice first.
+  BlasStatus offers(const LtProblem &problem, const Plan &plan,
+                    uint32_t reductions,
+                    std::vector<LtHeuristicResult> &results);
+  /// 0: the library does not say.
+  int64_t attribute(const LtAlgorithm &algorithm, AlgorithmAttribute which);
 
   Session &session;
   const BlasLt &lt;

@@ -209,6 +209,39 @@ static void testAccuracy() {
   steelyard_context_destroy(context);
 }
 
+/// Of what the library offers.
+static void testSplits() {
+  GemmProgram program;
+  steelyard_context *context = makeDeviceContext();
+  int64_t next = 301;
+  auto choice = [&](const char *offered, int64_t k) {
+    Setting algorithms("FAKE_BLASLT_ALGORITHMS", offered);
+    GemmCase test;
+    test.m = next++; // not met before
+    test.k = k;
+    std::string found;
+    for (const char *each : {"264:16", "2:3", "1:11", "1:24", "1:0"}) {
+      std::string name = std::string("algorithm ") + each;
+      int64_t before = blasCount(name.c_str());
+      expectRight(context, program, test);
+      found = blasCount(name.c_str()) != before ? each : found;
+    }
+    return found;
+  };
+  EXPECT(choice("1:24,1:11", 64) == "1:24"); // the library knows best
+  EXPECT(choice("2:3,1:11", 64) == "2:3");
+  // Parts of few products are not worth joining.
+  EXPECT(choice("264:16,2:3,1:11", 64) == "2:3");
+  EXPECT(choice("264:16,2:3,1:11", 63) == "1:11");
+  // Without any other the smallest tile of what splits nothing, which is asked
+  // for again, if there is that.
+  EXPECT(choice("264:16,2:3", 16) == "2:3");
+  EXPECT(choice("264:16,264:16,264:16,264:16,264:16,264:16,264:16,264:16,"
+                "1:24,1:11",
+                16) == "1:11");
+  steelyard_context_destroy(context);
+}
+
 /// Algorithms are chosen once, for all contexts of a device.
 static void testChoices() {
   GemmProgram program;
@@ -613,6 +646,7 @@ int main() {
   testNothing();
   testAccuracy();
   testChoices();
+  testSplits();
   testStream();
   testReplay();
   testErrors();

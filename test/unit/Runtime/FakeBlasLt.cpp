@@ -14,6 +14,7 @@
 #include <map>
 #include <mutex>
 #include <set>
+#include <sstream>
 #include <string>
 
 #include "FakeCUDA.h"
@@ -63,7 +64,8 @@ struct Algorithm {
   uint64_t magic, problem;
   uint32_t alignments[4];
   uint64_t joinsInOutputType;
-  uint64_t rest[3];
+  int32_t splits, tile;
+  uint64_t rest[2];
 };
 struct HeuristicResult {
   Algorithm algorithm;
@@ -625,8 +627,33 @@ int cublasLtMatmulAlgoGetHeuristic(void *handle, void *matmul, void *a, void *b,
             result.algorithm.alignments);
   result.algorithm.joinsInOutputType = preference.reduction & 5 ? 1 : 0;
   result.workspace = kWorkspace;
-  std::memcpy(results, &result, sizeof result);
-  *count = 1;
+  // "264:16,1:11": parts of sums and tiles of what is offered.
+  const char *told = std::getenv("FAKE_BLASLT_ALGORITHMS");
+  std::istringstream all(told ? told : "1:0");
+  for (std::string one; *count < requested && std::getline(all, one, ',');) {
+    result.algorithm.splits = std::stoi(one);
+    result.algorithm.tile = std::stoi(one.substr(one.find(':') + 1));
+    if (preference.reduction == 0 && result.algorithm.splits > 1) {
+      continue;
+    }
+    std::memcpy(static_cast<HeuristicResult *>(results) + *count, &result,
+                sizeof result);
+    ++*count;
+  }
+  return kSuccess;
+}
+
+int cublasLtMatmulAlgoConfigGetAttribute(const void *algorithm, int attribute,
+                                         void *value, size_t bytes,
+                                         size_t *written) {
+  BEGIN("cublasLtMatmulAlgoConfigGetAttribute")
+  const auto &asked = *static_cast<const Algorithm *>(algorithm);
+  if (asked.magic != kMagic || bytes != sizeof(int32_t) ||
+      (attribute != 1 && attribute != 2)) {
+    return kInvalidValue;
+  }
+  std::memcpy(value, attribute == 1 ? &asked.tile : &asked.splits, bytes);
+  *written = bytes;
   return kSuccess;
 }
 
@@ -648,6 +675,8 @@ int cublasLtMatmul(void *handle, void *matmul, const void *alpha, const void *a,
       !driver<FakeCUDAHolds>("fakeCUDAHolds")(workspace, workspaceBytes)) {
     return kInvalidValue;
   }
+  ++state().calls["algorithm " + std::to_string(chosen.splits) + ":" +
+                  std::to_string(chosen.tile)];
   for (const float *scale : {problem.matmul.scaleA, problem.matmul.scaleB}) {
     if (reinterpret_cast<uintptr_t>(scale) % 16) {
       return kNotSupported; // which the real one says no sooner either

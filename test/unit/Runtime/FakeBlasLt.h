@@ -13,6 +13,9 @@
 // Environment, read at each call:
 //   FAKE_BLASLT_VERSION  as cublasLtGetVersion gives it; default 120604
 //   FAKE_BLASLT_FAIL     "cublasLtCreate=1,cublasLtMatmul=13": these return it
+//   FAKE_BLASLT_ALGORITHMS  "264:16,1:11": what is offered, the best first, by
+//     the parts of its sums and its tile's number; default 1:0. What is
+//     multiplied by is counted as a function "algorithm 1:11".
 //===----------------------------------------------------------------------===//
 
 #ifndef STEELYARD_TEST_UNIT_RUNTIME_FAKEBLASLT_H

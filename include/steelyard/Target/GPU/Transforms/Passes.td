@@ -164,7 +164,8 @@ def CUDADeviceMath : Pass<"cuda-device-math", "::mlir::gpu::GPUModuleOp"> {
     Square roots and roundings are LLVM's intrinsics. Other casts are left to -convert-scaled-cast-to-arith, other functions to
     CUDA's libdevice.
 
-    Numerics: casts bit for bit; exp, tanh and what divides by a reciprocal within 3 ulp.
+    Numerics: casts bit for bit, but for the sign and payload of NaN in float16; exp, tanh and what divides by a reciprocal within 3
+    ulp.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::vector::VectorDialect",
                            "::mlir::NVVM::NVVMDialect", "::mlir::LLVM::LLVMDialect", "::mlir::scf::SCFDialect"];
