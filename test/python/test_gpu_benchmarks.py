@@ -115,7 +115,7 @@ def test_quantised_products_are_contracted_in_8_bits(tmp_path: pathlib.Path, mon
     for text in texts:
         assert contracts_in_8_bits(text, "contraction", "sm_90a") == []
     dumps = sorted(tmp_path.glob("*/06-buffers.mlir"))
-    products = [re.findall(r"host\.gemm ins\(.*?: (.*?)\)", path.read_text()) for path in dumps]
+    products = [re.findall(r"cuda\.contraction ins\(.*?: (.*?)\)", path.read_text()) for path in dumps]
     assert [len(found) for found in products] == [3, 1, 1, 1]
     assert all(operand.count("xf8E") == 2 for found in products for operand in found)
 
@@ -239,7 +239,7 @@ def measuring(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         (timing, "FLUSHED", 1 << 12),
         (preparing, "Target", lambda *_, **__: CPU),
         (preparing, "HOST", ""),
-        (steelyard, "device_put", lambda x: x.value if isinstance(x, fake_torch.Tensor) else x),
+        (steelyard, "device_put", lambda x, copy=None: x.value if isinstance(x, fake_torch.Tensor) else x),
         (jax, "default_backend", lambda: "gpu"),
         (jax.dlpack, "from_dlpack", lambda tensor: jax.numpy.asarray(tensor.value)),
     ):

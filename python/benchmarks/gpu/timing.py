@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-ROUNDS = 3
+ROUNDS = 1  # each is the median of many calls
 FLUSHED = 256 << 20  # bytes; what triton's do_bench writes between calls to have nothing left in L2
 
 
