@@ -226,7 +226,7 @@ def run_casts(library: Any, source: str) -> dict[str, Array]:
 
 
 def with_one_nan(result: Array) -> Array:
-    """Codes, with one for all NaN: its sign and payload are the processor's where float16 is converted (IEEE 754-2019, 6.2)."""
+    """Codes, one for all NaN, whose sign and payload are the processor's where float16 is converted (IEEE 754, 6.2)."""
     codes = result.view(f"u{result.itemsize}").copy()
     codes[np.isnan(result.astype(np.float32))] = -1 % (1 << 8 * result.itemsize)
     return codes
