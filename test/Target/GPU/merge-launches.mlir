@@ -99,4 +99,14 @@ module attributes {gpu.container_module} {
     %c = cuda.launch @kernels::@small grid = [4, 1, 1] block = [256, 1, 1] ins(%y : tensor<1024xf32>) outs(%to : tensor<1024xf32>) -> tensor<1024xf32>
     return %b, %c, %large : tensor<1024xf32>, tensor<1024xf32>, tensor<153600xf32>
   }
+  // CHECK-LABEL: func.func @unneeded
+  // CHECK-NOT: cuda.launch
+  // CHECK: return %arg0
+  func.func @unneeded(%x: tensor<1024xf32>) -> tensor<1024xf32> {
+    %to = tensor.empty() : tensor<1024xf32>
+    %a = cuda.launch @kernels::@small grid = [4, 1, 1] block = [256, 1, 1] ins(%x : tensor<1024xf32>) outs(%to : tensor<1024xf32>) -> tensor<1024xf32>
+    %b = cuda.launch @kernels::@small grid = [4, 1, 1] block = [256, 1, 1] ins(%x : tensor<1024xf32>) outs(%to : tensor<1024xf32>) -> tensor<1024xf32>
+    %c = cuda.launch @kernels::@small grid = [4, 1, 1] block = [256, 1, 1] ins(%x : tensor<1024xf32>) outs(%to : tensor<1024xf32>) -> tensor<1024xf32>
+    return %x : tensor<1024xf32>
+  }
 }

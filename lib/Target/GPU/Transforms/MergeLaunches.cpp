@@ -294,7 +294,7 @@ public:
       }
     }
     if (!waiting.empty()) { // results that nobody needs
-      flush(waiting.back().size(), ops.back());
+      flush(waiting.size(), ops.back());
     }
   }
 
@@ -313,6 +313,7 @@ private:
     return level;
   }
 
+  /// What joins parts is not merged: it has the number of a counter.
   bool isSmall(Operation *op) {
     auto launch = dyn_cast<LaunchOp>(op);
     return launch && blocksOf(launch) <= mostBlocks &&
@@ -347,7 +348,6 @@ private:
         }
         levels.erase(op);
       }
-      // Destinations come first.
       for (LaunchOp launch : batch) {
         launch->moveBefore(before);
       }
