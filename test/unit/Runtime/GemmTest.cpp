@@ -515,9 +515,6 @@ static void testRefused(const Runner &runner, steelyard_context *context) {
   desc.c_type = STEELYARD_F16;
   EXPECT_CONTAINS(run(desc), "12 a contraction into f16");
   desc = good;
-  desc.c_type = STEELYARD_F16;
-  EXPECT_CONTAINS(run(desc), "into f16");
-  desc = good;
   desc.b_type = 0;
   EXPECT_CONTAINS(run(desc), "type invalid");
   desc = good;
