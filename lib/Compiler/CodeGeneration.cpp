@@ -218,6 +218,7 @@ steelyard::loadObject(std::unique_ptr<MemoryBuffer> object) {
   define("steelyard_parallel_for", &steelyard_parallel_for);
   define("steelyard_poll", &steelyard_poll);
   define("steelyard_mark", &steelyard_mark);
+  define("steelyard_gpu_operation", &steelyard_gpu_operation);
   define("steelyard_gpu_launch", &steelyard_gpu_launch);
   define("steelyard_gpu_gemm", &steelyard_gpu_gemm);
   define("steelyard_gpu_copy", &steelyard_gpu_copy);

@@ -210,8 +210,12 @@ static Status runOnDevice(const steelyard_executable &executable,
     return status;
   }
   session.running = module;
-  status = runOrReplay(function, context, arguments, results);
+  {
+    cuda::Range range(session.ranges, function.name);
+    status = runOrReplay(function, context, arguments, results);
+  }
   session.running = nullptr;
+  session.operation = nullptr;
   // Whatever came of it, the caller may do as it likes with its buffers then.
   if (session.ownsStream) {
     Status waited = session.synchronize();

@@ -57,7 +57,9 @@
 // which it shares with the CUDA runtime and all that use it, and makes it
 // current only for the time of a call. Calls that come again with the same
 // addresses are replayed as CUDA graphs, see `steelyard_execute`, unless
-// STEELYARD_CUDA_GRAPHS is 0 when the context is first used.
+// STEELYARD_CUDA_GRAPHS is 0 when the context is first used. Profilers that
+// listen to NVTX see calls and, where code runs, its operations as ranges of
+// the domain "steelyard".
 //===----------------------------------------------------------------------===//
 
 #ifndef STEELYARD_RUNTIME_STEELYARD_H
@@ -78,7 +80,7 @@ extern "C" {
 
 /* Major << 16 | minor. A larger minor only adds functions; a description made
    for another major is refused. */
-#define STEELYARD_ABI_VERSION ((uint32_t)(3u << 16 | 2u))
+#define STEELYARD_ABI_VERSION ((uint32_t)(3u << 16 | 3u))
 
 /* The version of the library that is loaded. */
 STEELYARD_API uint32_t steelyard_abi_version(void);
@@ -650,6 +652,12 @@ STEELYARD_API int32_t steelyard_gemm(steelyard_context *context,
    nothing waits unless it says so. Each returns 0, or nonzero with the
    context's error set (the kernel, the driver's own words) or when the call was
    cancelled; an entry returns it at once. */
+
+/* What profilers are to call the next of these on the context's stream: the
+   operation that it comes from. Only its address is kept, until then. Returns
+   nothing, and can't fail. Since 3.3. */
+STEELYARD_API void steelyard_gpu_operation(steelyard_context *context,
+                                           const char *name);
 
 /* Launches kernel `kernel` of the image. `arguments` holds the address of each
    parameter's value, which is read before it returns. A grid of no blocks is

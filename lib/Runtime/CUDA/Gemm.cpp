@@ -657,6 +657,7 @@ int32_t steelyard_gpu_gemm(steelyard_context *context,
                            const steelyard_gpu_gemm_desc *desc) {
   Status status = checkCall(*context, "steelyard_gpu_gemm");
   if (status.ok()) {
+    OperationRange range(*context->session);
     status = gemm(*context->session, *desc);
   }
   return finish(*context, status);

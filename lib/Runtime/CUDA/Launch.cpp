@@ -59,11 +59,18 @@ static Status launch(Session &session, int64_t index, const uint32_t *grid,
   return internal(what + ": " + session.driver().explain(result));
 }
 
+void steelyard_gpu_operation(steelyard_context *context, const char *name) {
+  if (context->runsOnDevice()) {
+    context->session->operation = name;
+  }
+}
+
 int32_t steelyard_gpu_launch(steelyard_context *context, int64_t kernel,
                              const uint32_t grid[3], const uint32_t block[3],
                              uint32_t shared_bytes, void **arguments) {
   Status status = checkCall(*context, "steelyard_gpu_launch");
   if (status.ok()) {
+    OperationRange range(*context->session);
     status =
         launch(*context->session, kernel, grid, block, shared_bytes, arguments);
   }
@@ -75,6 +82,7 @@ int32_t steelyard_gpu_copy(steelyard_context *context, void *to,
   Status status = checkCall(*context, "steelyard_gpu_copy");
   if (status.ok() && bytes) {
     Session &session = *context->session;
+    OperationRange range(session);
     ++session.trace.operations;
     Result result = session.driver().copyOnDevice(
         toAddress(to), toAddress(from), bytes, session.stream);
@@ -100,6 +108,7 @@ Status cuda::fillZeros(Session &session, Address to, size_t bytes) {
 int32_t steelyard_gpu_fill(steelyard_context *context, void *to, size_t bytes) {
   Status status = checkCall(*context, "steelyard_gpu_fill");
   if (status.ok() && bytes) {
+    OperationRange range(*context->session);
     status = fillZeros(*context->session, toAddress(to), bytes);
   }
   return finish(*context, status);
@@ -112,6 +121,7 @@ int32_t steelyard_gpu_read(steelyard_context *context, void *host,
     status = context->session->beforeLook();
   }
   if (status.ok()) {
+    OperationRange range(*context->session);
     status = context->session->download(host, toAddress(device), bytes);
   }
   return finish(*context, status);

@@ -11,6 +11,7 @@
 
 #include "Driver.h"
 #include "Points.h"
+#include "Ranges.h"
 
 namespace steelyard::runtime::cuda {
 
@@ -116,6 +117,9 @@ public:
   Module *running = nullptr;    // the code of the call that runs, or null
   Trace trace;                  // of that call
   Points points;
+
+  void *const ranges = rangeDomain(); // null: nobody listens
+  const char *operation = nullptr;    // what comes next is called; or null
 
   bool replaysCalls = true;
   StreamHandle captureStream = nullptr;        // once needed

@@ -21,7 +21,7 @@ func.func @eight_bits(%a: tensor<32x64xf8E4M3FN>, %b: tensor<48x64xf8E4M3FN>, %s
   // CHECK-NEXT: %[[FAST:.*]] = llvm.mlir.constant(2 : i32)
   // CHECK-NEXT: %[[COMPUTE:.*]] = llvm.getelementptr %[[DESC]][192]
   // CHECK-NEXT: llvm.store %[[FAST]], %[[COMPUTE]]
-  // CHECK-NEXT: llvm.call @steelyard_gpu_gemm(%{{.*}}, %[[DESC]])
+  // CHECK: llvm.call @steelyard_gpu_gemm(%{{.*}}, %[[DESC]])
   // CHECK-NOT: llvm.call @steelyard_gpu_launch
   %0 = stablehlo.dot_general %a, %b, contracting_dims = [1] x [1], precision = [DEFAULT, DEFAULT], algorithm = <lhs_precision_type = f8E4M3FN, rhs_precision_type = f8E4M3FN, accumulation_type = f32, lhs_component_count = 1, rhs_component_count = 1, num_primitive_operations = 1, allow_imprecise_accumulation = true> : (tensor<32x64xf8E4M3FN>, tensor<48x64xf8E4M3FN>) -> tensor<32x48xf32>
   %1 = stablehlo.broadcast_in_dim %s, dims = [] : (tensor<f32>) -> tensor<32x48xf32>
@@ -43,7 +43,7 @@ func.func @tf32(%a: tensor<32x64xf32>, %b: tensor<64x48xf32>) -> tensor<32x48xf3
   // CHECK-NEXT: %[[TF32:.*]] = llvm.mlir.constant(1 : i32)
   // CHECK-NEXT: %[[COMPUTE:.*]] = llvm.getelementptr %[[DESC]][192]
   // CHECK-NEXT: llvm.store %[[TF32]], %[[COMPUTE]]
-  // CHECK-NEXT: llvm.call @steelyard_gpu_gemm(%{{.*}}, %[[DESC]])
+  // CHECK: llvm.call @steelyard_gpu_gemm(%{{.*}}, %[[DESC]])
   %0 = stablehlo.dot_general %a, %b, contracting_dims = [1] x [0], algorithm = <lhs_precision_type = tf32, rhs_precision_type = tf32, accumulation_type = f32, lhs_component_count = 1, rhs_component_count = 1, num_primitive_operations = 1, allow_imprecise_accumulation = false> : (tensor<32x64xf32>, tensor<64x48xf32>) -> tensor<32x48xf32>
   return %0 : tensor<32x48xf32>
 }

@@ -6,6 +6,7 @@
 
 #include "steelyard/Target/GPU/IR/CUDA.h"
 #include "steelyard/Target/GPU/Transforms/DeviceCode.h"
+#include "steelyard/Target/GPU/Transforms/OperationNames.h"
 #include "steelyard/Target/GPU/Transforms/Passes.h"
 
 #include "mlir/Conversion/LLVMCommon/ConversionTarget.h"
@@ -25,15 +26,44 @@ using steelyard::host::Emitter;
 
 namespace {
 
-int64_t bytesOf(MemRefType type) {
+int64_t bytesOf(Value buffer) {
+  auto type = cast<MemRefType>(buffer.getType());
   return type.getNumElements() *
          llvm::divideCeil(type.getElementTypeBitWidth(), 8);
 }
 
-/// Kernels and constants by their numbers.
+/// Kernels and constants by their numbers, and names of operations by the
+/// globals that hold them.
 struct Numbers {
   llvm::StringMap<int64_t> kernels, constants;
+  llvm::StringMap<std::string> names;
   int64_t mostOperands = 0; // of a launch
+};
+
+template <typename Op>
+struct Lowering : ConvertOpToLLVMPattern<Op> {
+  Lowering(const LLVMTypeConverter &converter, const Numbers &numbers)
+      : ConvertOpToLLVMPattern<Op>(converter, /*benefit=*/2), numbers(numbers) {
+  }
+
+  Value address(Emitter &emit, Value given, Value lowered) const {
+    return emit.address(lowered, cast<MemRefType>(given.getType()),
+                        *this->getTypeConverter());
+  }
+
+  /// Calls what puts work on the stream, after the work's name.
+  void enqueue(Emitter &emit, Op op, StringRef function,
+               ValueRange operands) const {
+    Value name =
+        LLVM::AddressOfOp::create(emit.builder, emit.location, emit.pointer(),
+                                  numbers.names.at(cuda::operationName(op)));
+    emit.call(op, "steelyard_gpu_operation",
+              LLVM::LLVMVoidType::get(op.getContext()),
+              {host::contextOf(op), name});
+    emit.callOrReturn(op, function, operands);
+  }
+
+  const Numbers &numbers;
 };
 
 // Addresses of the operands, the operands, then the sizes.
@@ -55,9 +85,8 @@ Value argumentMemory(Emitter &emit, Operation *op, const Numbers &numbers) {
   return memory;
 }
 
-struct LaunchLowering : ConvertOpToLLVMPattern<cuda::LaunchOp> {
-  LaunchLowering(const LLVMTypeConverter &converter, const Numbers &numbers)
-      : ConvertOpToLLVMPattern(converter), numbers(numbers) {}
+struct LaunchLowering : Lowering<cuda::LaunchOp> {
+  using Lowering::Lowering;
 
   LogicalResult
   matchAndRewrite(cuda::LaunchOp op, OpAdaptor adaptor,
@@ -84,18 +113,16 @@ struct LaunchLowering : ConvertOpToLLVMPattern<cuda::LaunchOp> {
     }
     int64_t kernel =
         numbers.kernels.lookup(op.getKernel().getLeafReference().getValue());
-    emit.callOrReturn(op, "steelyard_gpu_launch",
-                      {emit.i64(kernel), sizes, emit.slot(sizes, kSizes),
-                       emit.i32(0), memory});
+    enqueue(emit, op, "steelyard_gpu_launch",
+            {emit.i64(kernel), sizes, emit.slot(sizes, kSizes), emit.i32(0),
+             memory});
     rewriter.eraseOp(op);
     return success();
   }
-
-  const Numbers &numbers;
 };
 
-struct ContractionLowering : ConvertOpToLLVMPattern<cuda::ContractionOp> {
-  using ConvertOpToLLVMPattern::ConvertOpToLLVMPattern;
+struct ContractionLowering : Lowering<cuda::ContractionOp> {
+  using Lowering::Lowering;
 
   LogicalResult
   matchAndRewrite(cuda::ContractionOp op, OpAdaptor adaptor,
@@ -117,18 +144,15 @@ struct ContractionLowering : ConvertOpToLLVMPattern<cuda::ContractionOp> {
     if (failed(desc)) {
       return failure();
     }
-    auto address = [&](Value given, Value lowered) {
-      return emit.address(lowered, cast<MemRefType>(given.getType()),
-                          *getTypeConverter());
-    };
     constexpr size_t scales[] = {offsetof(Desc, a_scale),
                                  offsetof(Desc, b_scale)};
     for (auto [given, lowered, at] :
          llvm::zip(op.getScales(), adaptor.getScales(), scales)) {
-      emit.store(address(given, lowered), *desc, at);
+      emit.store(address(emit, given, lowered), *desc, at);
     }
     if (Value bias = op.getBias()) {
-      emit.store(address(bias, adaptor.getBias()), *desc, offsetof(Desc, bias));
+      emit.store(address(emit, bias, adaptor.getBias()), *desc,
+                 offsetof(Desc, bias));
       emit.store(emit.i64(static_cast<int64_t>(
                      host::runtimeType(getElementTypeOrSelf(bias)))),
                  *desc, offsetof(Desc, bias_type));
@@ -139,53 +163,46 @@ struct ContractionLowering : ConvertOpToLLVMPattern<cuda::ContractionOp> {
     emit.store(emit.i32(int(op.getEpilogue())), *desc,
                offsetof(Desc, epilogue));
     emit.store(emit.i32(compute), *desc, offsetof(Desc, compute));
-    emit.callOrReturn(op, "steelyard_gpu_gemm", *desc);
+    enqueue(emit, op, "steelyard_gpu_gemm", *desc);
     rewriter.eraseOp(op);
     return success();
   }
 };
 
-struct CopyLowering : ConvertOpToLLVMPattern<memref::CopyOp> {
-  CopyLowering(const LLVMTypeConverter &converter)
-      : ConvertOpToLLVMPattern(converter, /*benefit=*/2) {}
+struct CopyLowering : Lowering<memref::CopyOp> {
+  using Lowering::Lowering;
 
   LogicalResult
   matchAndRewrite(memref::CopyOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
     Emitter emit{rewriter, op.getLoc()};
-    auto from = cast<MemRefType>(op.getSource().getType()),
-         to = cast<MemRefType>(op.getTarget().getType());
-    emit.callOrReturn(
-        op, "steelyard_gpu_copy",
-        {emit.address(adaptor.getTarget(), to, *getTypeConverter()),
-         emit.address(adaptor.getSource(), from, *getTypeConverter()),
-         emit.i64(bytesOf(from))});
+    enqueue(emit, op, "steelyard_gpu_copy",
+            {address(emit, op.getTarget(), adaptor.getTarget()),
+             address(emit, op.getSource(), adaptor.getSource()),
+             emit.i64(bytesOf(op.getSource()))});
     rewriter.eraseOp(op);
     return success();
   }
 };
 
-struct ZeroLowering : ConvertOpToLLVMPattern<cuda::ZeroOp> {
-  using ConvertOpToLLVMPattern::ConvertOpToLLVMPattern;
+struct ZeroLowering : Lowering<cuda::ZeroOp> {
+  using Lowering::Lowering;
 
   LogicalResult
   matchAndRewrite(cuda::ZeroOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
     Emitter emit{rewriter, op.getLoc()};
-    auto type = cast<MemRefType>(op.getInit().getType());
-    emit.callOrReturn(
-        op, "steelyard_gpu_fill",
-        {emit.address(adaptor.getInit(), type, *getTypeConverter()),
-         emit.i64(bytesOf(type))});
+    enqueue(emit, op, "steelyard_gpu_fill",
+            {address(emit, op.getInit(), adaptor.getInit()),
+             emit.i64(bytesOf(op.getInit()))});
     rewriter.eraseOp(op);
     return success();
   }
 };
 
 /// What the host asks of the device, it waits for.
-struct LoadLowering : ConvertOpToLLVMPattern<memref::LoadOp> {
-  LoadLowering(const LLVMTypeConverter &converter)
-      : ConvertOpToLLVMPattern(converter, /*benefit=*/2) {}
+struct LoadLowering : Lowering<memref::LoadOp> {
+  using Lowering::Lowering;
 
   LogicalResult
   matchAndRewrite(memref::LoadOp op, OpAdaptor adaptor,
@@ -196,18 +213,16 @@ struct LoadLowering : ConvertOpToLLVMPattern<memref::LoadOp> {
     Value address = getStridedElementPtr(
         rewriter, op.getLoc(), type, adaptor.getMemref(), adaptor.getIndices());
     Value slot = emit.stack(op, 8);
-    emit.callOrReturn(
-        op, "steelyard_gpu_read",
-        {slot, address,
-         emit.i64(llvm::divideCeil(type.getElementTypeBitWidth(), 8))});
+    enqueue(emit, op, "steelyard_gpu_read",
+            {slot, address,
+             emit.i64(llvm::divideCeil(type.getElementTypeBitWidth(), 8))});
     rewriter.replaceOpWithNewOp<LLVM::LoadOp>(op, element, slot);
     return success();
   }
 };
 
-struct ConstantLowering : ConvertOpToLLVMPattern<memref::GetGlobalOp> {
-  ConstantLowering(const LLVMTypeConverter &converter, const Numbers &numbers)
-      : ConvertOpToLLVMPattern(converter, /*benefit=*/2), numbers(numbers) {}
+struct ConstantLowering : Lowering<memref::GetGlobalOp> {
+  using Lowering::Lowering;
 
   LogicalResult
   matchAndRewrite(memref::GetGlobalOp op, OpAdaptor,
@@ -221,8 +236,6 @@ struct ConstantLowering : ConvertOpToLLVMPattern<memref::GetGlobalOp> {
                                cast<MemRefType>(op.getType()), address)));
     return success();
   }
-
-  const Numbers &numbers;
 };
 
 struct ToLLVM : cuda::impl::CUDAToLLVMBase<ToLLVM> {
@@ -244,9 +257,9 @@ struct ToLLVM : cuda::impl::CUDAToLLVMBase<ToLLVM> {
     target.addLegalOp<ModuleOp>();
     RewritePatternSet patterns(context);
     host::populateToLLVMPatterns(converter, patterns);
-    patterns.add<ContractionLowering, CopyLowering, ZeroLowering, LoadLowering>(
-        converter);
-    patterns.add<LaunchLowering, ConstantLowering>(converter, numbers);
+    patterns.add<LaunchLowering, ContractionLowering, CopyLowering,
+                 ZeroLowering, LoadLowering, ConstantLowering>(converter,
+                                                               numbers);
     if (failed(applyFullConversion(module, target, std::move(patterns)))) {
       return signalPassFailure();
     }
@@ -272,9 +285,33 @@ struct ToLLVM : cuda::impl::CUDAToLLVMBase<ToLLVM> {
     module.walk([&](memref::GetGlobalOp op) {
       add(numbers.constants, constants, op.getName());
     });
+    name(module, numbers);
     module->setAttr(cuda::kKernelsAttrName, builder.getArrayAttr(kernels));
     module->setAttr(cuda::kConstantsAttrName, builder.getArrayAttr(constants));
     return numbers;
+  }
+
+  /// Makes a global of each name.
+  static void name(ModuleOp module, Numbers &numbers) {
+    OpBuilder builder = OpBuilder::atBlockBegin(module.getBody());
+    module.walk([&](Operation *op) {
+      if (!isa<cuda::LaunchOp, cuda::ContractionOp, memref::CopyOp,
+               cuda::ZeroOp, memref::LoadOp>(op)) {
+        return;
+      }
+      std::string text = cuda::operationName(op);
+      auto [known, isNew] = numbers.names.try_emplace(text);
+      if (!isNew) {
+        return;
+      }
+      known->second =
+          ("steelyard_operation_" + Twine(numbers.names.size() - 1)).str();
+      text.push_back('\0');
+      auto type = LLVM::LLVMArrayType::get(builder.getI8Type(), text.size());
+      LLVM::GlobalOp::create(builder, op->getLoc(), type, /*isConstant=*/true,
+                             LLVM::Linkage::Internal, known->second,
+                             builder.getStringAttr(text));
+    });
   }
 
   /// The machine code becomes a global.
