@@ -456,7 +456,9 @@ public:
         described = std::move(*functions);
       }
       if (options.profile && next.name == StringRef("loops") &&
-          failed(stage("profile", buildProfilePipeline))) {
+          failed(stage("profile", [&](OpPassManager &manager) {
+            buildProfilePipeline(manager, options.target);
+          }))) {
         return failure();
       }
       describeMemory(*module, described);

@@ -44,10 +44,6 @@ static void buildLLVM(OpPassManager &pm, const steelyard::TargetOptions &) {
   pm.addPass(steelyard::cpu::createCPUToLLVM());
 }
 
-void steelyard::buildProfilePipeline(OpPassManager &pm) {
-  pm.addPass(cpu::createCPUMarkSites());
-}
-
 llvm::ArrayRef<steelyard::Stage> steelyard::cpuStages() {
   static constexpr Stage stages[] = {
       {"fuse", buildFuse},       {"pairs", buildPairs},

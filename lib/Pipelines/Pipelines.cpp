@@ -6,6 +6,8 @@
 
 #include "steelyard/Conversion/StableHLOToLinalg/StableHLOToLinalg.h"
 #include "steelyard/Dialect/Scaled/Transforms/Passes.h"
+#include "steelyard/Target/CPU/Transforms/Passes.h"
+#include "steelyard/Target/GPU/Transforms/Passes.h"
 #include "steelyard/Target/Host/Transforms/Passes.h"
 #include "steelyard/Transforms/Passes.h"
 
@@ -72,6 +74,11 @@ ArrayRef<steelyard::Stage> steelyard::stagesFor(StringRef target) {
   return target == "cpu"    ? cpuStages()
          : target == "cuda" ? cudaStages()
                             : ArrayRef<Stage>();
+}
+
+void steelyard::buildProfilePipeline(OpPassManager &pm, StringRef target) {
+  pm.addPass(target == "cuda" ? cuda::createCUDAMarkSites()
+                              : cpu::createCPUMarkSites());
 }
 
 void steelyard::registerPipelines() {

@@ -205,15 +205,11 @@ int32_t steelyard_poll(steelyard_context *context) {
 
 void steelyard_mark(steelyard_context *context, int64_t site) {
   if (context->runsOnDevice()) {
-    Status status = context->session->beforeLook();
-    if (!status.ok()) {
-      context->fail(status.code(), status.message());
-      return;
-    }
-    status = context->session->synchronize();
+    Status status = context->session->mark(site, context->siteTimes);
     if (!status.ok()) {
       context->fail(status.code(), status.message());
     }
+    return;
   }
   auto now = std::chrono::steady_clock::now();
   if (site >= 0) {

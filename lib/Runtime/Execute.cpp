@@ -214,6 +214,11 @@ static Status runOnDevice(const steelyard_executable &executable,
     cuda::Range range(session.ranges, function.name);
     status = runOrReplay(function, context, arguments, results);
   }
+  if (status.ok()) {
+    status = session.collectMarks(context.siteTimes);
+  }
+  session.marking = &session.marks;
+  session.marks.restart();
   session.running = nullptr;
   session.operation = nullptr;
   // Whatever came of it, the caller may do as it likes with its buffers then.

@@ -282,7 +282,7 @@ NB_MODULE(_native, m) {
   m.def(
       "compile_library",
       [](nb::bytes module, const std::string &scheme, const std::string &cpu,
-         const std::string &name, const std::string &path,
+         const std::string &name, const std::string &path, bool profile,
          const std::string &target, const std::string &chip,
          const std::string &toolkit) {
         CompileOptions options;
@@ -292,6 +292,7 @@ NB_MODULE(_native, m) {
         options.scheme = scheme;
         options.cpu = cpu;
         options.name = name;
+        options.profile = profile;
         std::string error;
         {
           nb::gil_scoped_release released;
@@ -303,8 +304,9 @@ NB_MODULE(_native, m) {
         }
       },
       nb::arg("module"), nb::arg("scheme"), nb::arg("cpu"), nb::arg("name"),
-      nb::arg("path"), nb::kw_only(), nb::arg("target") = "cpu",
-      nb::arg("chip") = CompileOptions().chip, nb::arg("toolkit") = "");
+      nb::arg("path"), nb::arg("profile") = false, nb::kw_only(),
+      nb::arg("target") = "cpu", nb::arg("chip") = CompileOptions().chip,
+      nb::arg("toolkit") = "");
   m.def("recipes", [] {
     nb::dict all;
     for (const RecipeSpec &recipe : recipes()) {

@@ -42,6 +42,14 @@ class Value(ctypes.Structure):
     )
 
 
+class Site(ctypes.Structure):
+    _fields_ = (
+        ("kind", ctypes.c_char_p),
+        ("buffers", ctypes.c_char_p),
+        ("location", ctypes.c_char_p),
+    )
+
+
 class Function(ctypes.Structure):
     _fields_ = (
         ("name", ctypes.c_char_p),
@@ -54,7 +62,7 @@ class Function(ctypes.Structure):
         ("arena_tensor_count", ctypes.c_int64),
         ("arena_tensors", ctypes.c_void_p),
         ("site_count", ctypes.c_int64),
-        ("sites", ctypes.c_void_p),
+        ("sites", ctypes.POINTER(Site)),
         ("has_checks", ctypes.c_int32),
         ("reserved", ctypes.c_int32),
     )

@@ -29,9 +29,9 @@ class CompiledModule(KeepsRecipeState):
         self._compiled = compiled
         self._device = device_of(target.device) if target.is_device else None
 
-    def save(self, path: str | os.PathLike[str], cpu: str = "") -> None:
+    def save(self, path: str | os.PathLike[str], cpu: str = "", profile: bool = False) -> None:
         """As ``steelyard.jit``'s: writes all public functions of the module as a shared library."""
-        self._compiled.save(path, cpu)
+        self._compiled.save(path, cpu, profile)
 
     @property
     def remarks(self) -> list[Remark]:

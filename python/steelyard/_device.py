@@ -4,9 +4,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import math
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +14,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from steelyard import _abi, _dlpack
 from steelyard._errors import RunError
 from steelyard._memory import Block, Device, device_of, rounded
+from steelyard._sites import site_seconds
 from steelyard._types import dtype_of, empty
 
 
@@ -365,30 +364,10 @@ class DeviceFunction:
         return results
 
     def site_seconds(self, arrays: Sequence[Any], calls: int) -> tuple[list[Any], NDArray[np.float64], float]:
-        """Of code compiled for profiling: its sites, seconds a call at each, and seconds a call in all."""
+        """Of code compiled for profiling: its sites, seconds a call at each, and their sum."""
         arguments = self._arguments(arrays)
         results = self._results()
         lists = _abi.Lists([array._address for array in arguments], [array._address for array in results])
-        context = _abi.create_context(_abi.ContextOptions(_abi.ABI_MAJOR << 16, 1, None, self._device.ordinal, 0, None))
-        try:
-            self._run(lists, context)  # loads the code, makes the arena
-            self._run(lists, context)
-            before = self._times(context)
-            start = time.perf_counter()
-            for _ in range(calls):
-                self._run(lists, context)
-            total = (time.perf_counter() - start) / calls
-            times = self._times(context) - before
-        finally:
-            _abi.runtime().steelyard_context_destroy(context)
-        return list(self._sites), times / (1e9 * calls), total
-
-    def _run(self, lists: _abi.Lists, context: int) -> None:
-        error = _abi.Error()
-        if lists.execute(self._handle, self._index, context, error):
-            raise RunError(f"{self.name}: {error.text}")
-
-    def _times(self, context: int) -> NDArray[np.float64]:
-        times = (ctypes.c_int64 * len(self._sites))()
-        _abi.runtime().steelyard_context_site_times(context, len(self._sites), times)
-        return np.asarray(times, np.float64)
+        count, ordinal = len(self._sites), self._device.ordinal
+        times, _ = site_seconds(self._handle, self._index, self.name, lists, count, calls, ordinal)
+        return list(self._sites), times, float(times.sum())

@@ -107,9 +107,9 @@ class _Compiled:
         executable = compile_module(module, scheme, None, name, profile=True, target=self._target)
         return make_function(executable, [f.name for f in executable.functions].index(function), self._target)
 
-    def save(self, path: str | os.PathLike[str], cpu: str) -> None:
+    def save(self, path: str | os.PathLike[str], cpu: str, profile: bool) -> None:
         """Writes the module's code as a shared library."""
-        if not cpu:
+        if not cpu and not profile:
             try:
                 self.function.executable.save(os.fspath(path))
             except RuntimeError as error:
@@ -117,7 +117,7 @@ class _Compiled:
             return
         module, _, name = self._source
         scheme = self._scheme.pipeline() if self._scheme else ""
-        compile_library(module, scheme, cpu, name, os.fspath(path), self._target)
+        compile_library(module, scheme, cpu, name, os.fspath(path), self._target, profile)
 
     def _build(self, scheme: Scheme | None) -> None:
         module, function, name = self._source
@@ -230,7 +230,7 @@ class CompiledFunction(KeepsRecipeState):
         compiled, leaves = self._get(args, kwargs)
         return compiled(leaves, self._recipe_state)
 
-    def save(self, path: str | os.PathLike[str], *args: Any, cpu: str = "", **kwargs: Any) -> None:
+    def save(self, path: str | os.PathLike[str], *args: Any, cpu: str = "", profile: bool = False, **kwargs: Any) -> None:
         """Compiles ahead of time, for arguments of these shapes, types and static values, into a shared library.
 
         ``steelyard.load``, ``steelyard-run`` and C programs (``steelyard_executable_load``) run it, where there is no
@@ -244,6 +244,8 @@ class CompiledFunction(KeepsRecipeState):
             As for a call; what is in the arrays doesn't matter.
         cpu : str
             The processor, in LLVM's names ("x86-64-v3"); this one unless given.
+        profile : bool
+            Whether the code is to take times, for ``steelyard.profile(steelyard.load(path)["main"], ...)``.
 
         Raises
         ------
@@ -251,7 +253,7 @@ class CompiledFunction(KeepsRecipeState):
             Also where there is no C compiler to link with ($CC, cc, gcc or clang), or the file can't be written.
         """
         compiled, _ = self._get(args, kwargs)
-        compiled.save(path, cpu)
+        compiled.save(path, cpu, profile)
 
     def _get(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[_Compiled, list[Any]]:
         count = len(args)

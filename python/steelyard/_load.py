@@ -18,6 +18,7 @@ from steelyard import _abi
 from steelyard._device import DeviceArray, DeviceFunction, taken
 from steelyard._errors import RunError
 from steelyard._memory import Device, device_of, is_over
+from steelyard._sites import MarkedSite, site_seconds, sites_of
 from steelyard._state import KeepsRecipeState, ScaledArray, pack
 from steelyard._types import dtype_of, empty
 
@@ -104,11 +105,12 @@ class LoadedFunction(KeepsRecipeState):
         self._user = [
             index for index, value in enumerate(self.arguments) if value.scale_of < 0 and not value.is_recipe_state
         ]
+        self._sites = sites_of(raw)
         self._device: Device | None = None
         if library.device is not None:
             self._device = device_of(library.device)
             self._on_device = DeviceFunction(
-                library.handle, index, self.name, self.arguments, self.results, self._device, library
+                library.handle, index, self.name, self.arguments, self.results, self._device, library, self._sites
             )
 
     def __repr__(self) -> str:
@@ -129,6 +131,21 @@ class LoadedFunction(KeepsRecipeState):
             return self._call(arrays)
         with self._recipe_state.lock:  # one call's state is the next one's
             return self._call(arrays)
+
+    def site_seconds(self, arrays: Sequence[Any], calls: int) -> tuple[list[MarkedSite], NDArray[np.float64], float]:
+        """Of code compiled for profiling: its sites, seconds a call at each, and seconds a call in all."""
+        if not self._sites:
+            raise RunError(
+                f"{self.name} of {self._library.path} was not compiled for profiling: save it with profile=True, or "
+                "compile it with steelyard-compile --profile"
+            )
+        buffers = self.buffers(*arrays)
+        if self._device:
+            return self._on_device.site_seconds(buffers, calls)
+        out = [empty(value.shape, value.dtype) for value in self.results]
+        lists = _abi.Lists([buffer.ctypes.data for buffer in buffers], [buffer.ctypes.data for buffer in out])
+        handle, count = self._library.handle, len(self._sites)
+        return (self._sites, *site_seconds(handle, self._index, self.name, lists, count, calls))
 
     def _call(self, arrays: tuple[Any, ...]) -> list[Any]:
         buffers = self.buffers(*arrays)

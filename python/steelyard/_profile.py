@@ -13,6 +13,7 @@ from steelyard._locations import source_line
 
 if TYPE_CHECKING:
     from steelyard._jit import CompiledFunction
+    from steelyard._load import LoadedFunction
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,12 +23,13 @@ class Site:
     Attributes
     ----------
     kind : str
-        "gemm", "elementwise", "reduce addf" (named after what combines two elements; "reduce maxsi" of i32 is an amax),
-        "loop" (a scatter, sort or scan), "copy", or "scalars".
+        On the CPU "gemm", "elementwise", "reduce addf" (named after what combines two elements; "reduce maxsi" of i32 is an
+        amax), "loop" (a scatter, sort or scan), "copy", or "scalars". On a GPU "gemm", the schedule of a kernel ("rows",
+        "columns", "transposed", "flat", "loop", or "merged" of several), "copy", "zero", or "read" (of a condition).
     buffers : str
         What it reads and writes: "8x16xf32, 16xf16".
     seconds : float
-        In one call, scalars computed before it included.
+        In one call, scalars computed before it included. On a GPU the device's, from the end of what comes before it.
     location : str
         Of the operation it was made from, as JAX recorded it.
     """
@@ -58,7 +60,7 @@ class Profile:
     sites : list of Site
         The slowest first.
     seconds : float
-        A call in all: less the sites, what it takes to enter compiled code.
+        A call in all: less the sites, what it takes to enter compiled code. On a GPU what the device takes, the sites' sum.
     """
 
     sites: list[Site]
@@ -96,13 +98,17 @@ def _sums(pairs: Any) -> dict[str, float]:
     return dict(sorted(sums.items(), key=lambda item: -item[1]))
 
 
-def profile(function: CompiledFunction, *args: Any, calls: int = 10, **kwargs: Any) -> Profile:
+def profile(function: CompiledFunction | LoadedFunction, *args: Any, calls: int = 10, **kwargs: Any) -> Profile:
     """Compiles a function once more, with a clock after every kernel, and runs it.
+
+    On a GPU events of the device are between kernels, and calls are replayed as others are, so that none waits for the
+    host; an event takes about a microsecond.
 
     Parameters
     ----------
-    function : CompiledFunction
-        What ``steelyard.jit`` returned. Neither its code nor its recipe's state is touched.
+    function : CompiledFunction or LoadedFunction
+        What ``steelyard.jit`` returned; neither its code nor its recipe's state is touched. Or a function of a library that
+        was saved with ``profile=True``, which is run as it is.
     *args, **kwargs
         As for a call.
     calls : int
@@ -117,15 +123,23 @@ def profile(function: CompiledFunction, *args: Any, calls: int = 10, **kwargs: A
     ------
     TypeError
         If the function is not a compiled one.
+    RunError
+        If a library was not compiled for profiling, or there is no device.
     ValueError
         If ``calls`` is less than 1.
     """
-    if not hasattr(function, "_get"):
-        raise TypeError(f"profile takes what steelyard.jit returned, e.g. steelyard.jit(f, scheme=...), got {function!r}")
     if calls < 1:
         raise ValueError(f"profile: calls is at least 1, got {calls}")
-    compiled, leaves = function._get(args, kwargs)
-    buffers = compiled.buffers(leaves, function._recipe_state)
-    sites, times, total = compiled.profiled().site_seconds(buffers, calls)
+    if hasattr(function, "site_seconds") and not kwargs:
+        sites, times, total = function.site_seconds(args, calls)
+    elif hasattr(function, "_get"):
+        compiled, leaves = function._get(args, kwargs)
+        buffers = compiled.buffers(leaves, function._recipe_state)
+        sites, times, total = compiled.profiled().site_seconds(buffers, calls)
+    else:
+        raise TypeError(
+            "profile takes what steelyard.jit returned, e.g. steelyard.jit(f, scheme=...), or a function of a library, "
+            f'e.g. steelyard.load("f.so")["main"], and its arguments, got {function!r}'
+        )
     timed = [Site(s.kind, s.buffers, float(t), s.location) for s, t in zip(sites, times, strict=True)]
     return Profile(sorted(timed, key=lambda site: -site.seconds), total)

@@ -132,11 +132,13 @@ def compile_module(
         raise CompileError(str(error)) from None
 
 
-def compile_library(module: str | bytes, scheme: str, cpu: str, name: str, path: str, target: Target = CPU) -> None:
+def compile_library(
+    module: str | bytes, scheme: str, cpu: str, name: str, path: str, target: Target = CPU, profile: bool = False
+) -> None:
     """Compiles ahead of time for a processor in LLVM's names, this one where it is empty; raises CompileError."""
     text = module.encode() if isinstance(module, str) else module
     try:
-        _native.compile_library(text, scheme, cpu, name, path, **_for(target))
+        _native.compile_library(text, scheme, cpu, name, path, profile, **_for(target))
     except RuntimeError as error:
         raise CompileError(str(error)) from None
 

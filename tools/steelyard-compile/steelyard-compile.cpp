@@ -21,6 +21,10 @@ int main(int argc, char **argv) {
       cl::desc("Processor in LLVM's names, e.g. x86-64-v3; this "
                "machine's unless given"),
       cl::cat(tool.category));
+  cl::opt<bool> profile(
+      "profile",
+      cl::desc("Code that takes times of its kernels, for steelyard.profile"),
+      cl::cat(tool.category));
   tool.parse(
       argc, argv,
       "steelyard-compile: compiles StableHLO into a shared library that runs "
@@ -32,6 +36,7 @@ int main(int argc, char **argv) {
   }
   steelyard::CompileOptions options = tool.compileOptions();
   options.cpu = cpu;
+  options.profile = profile;
   StringRef text = file->getBuffer();
   std::string error = steelyard::compileLibrary(
       std::string_view(text.data(), text.size()), options, output);

@@ -35,7 +35,7 @@ llvm::ArrayRef<llvm::StringLiteral> targetNames();
 llvm::ArrayRef<Stage> stagesFor(llvm::StringRef target);
 
 /// After the stage "loops", where asked for: marks that time each kernel.
-void buildProfilePipeline(mlir::OpPassManager &pm);
+void buildProfilePipeline(mlir::OpPassManager &pm, llvm::StringRef target);
 
 /// steelyard-cuda-kernels and steelyard-cuda-binary.
 void registerCUDAPipelines();

@@ -473,7 +473,7 @@ STEELYARD_API int64_t steelyard_value_bytes(const steelyard_value *value);
    The second call of a function with the same addresses captures what its code
    does, and later ones launch that as a CUDA graph, with the same results; of
    each function a context keeps the last eight sets of addresses. Code that
-   waits, checks or marks runs each time, and so does what takes fewer than
+   waits or checks runs each time, and so does what takes fewer than
    three launches, and what a caller is capturing itself. A capture is on a
    stream of its own, in thread-local mode; only a thread that waits for all of
    the device (cuCtxSynchronize, cudaDeviceSynchronize) while one lasts is
@@ -607,7 +607,8 @@ STEELYARD_API void steelyard_context_set_error(steelyard_context *context,
 STEELYARD_API int32_t steelyard_poll(steelyard_context *context);
 
 /* The time since the last mark in this call was spent at `site`; a negative one
-   starts the clock. For "cuda" it waits for the work so far. */
+   starts the clock. For "cuda" it is the device's, between CUDA events on the
+   stream, and the call waits for them at its end. */
 STEELYARD_API void steelyard_mark(steelyard_context *context, int64_t site);
 
 /* body(b, e, closure) once for each chunk [b, e) = [begin + i*grain,

@@ -80,7 +80,9 @@ enum : int { kMaxDynamicSharedBytes = 8 };
 
 enum : unsigned { kStreamBlocking = 0, kStreamNonBlocking = 1 };
 
-enum : unsigned { kEventWithoutTiming = 2 };
+enum : unsigned { kEventDefault = 0, kEventWithoutTiming = 2 };
+
+enum : unsigned { kEventRecordDefault = 0, kEventRecordExternal = 1 };
 
 using CaptureMode = int;
 enum : int { kCaptureThreadLocal = 1, kCaptureRelaxed = 2 };
@@ -111,6 +113,10 @@ enum : int { kCaptureNone = 0 };
   F(streamDestroy, "cuStreamDestroy_v2", (StreamHandle stream))                \
   F(eventCreate, "cuEventCreate", (EventHandle * event, unsigned flags))       \
   F(eventRecord, "cuEventRecord", (EventHandle event, StreamHandle stream))    \
+  F(eventRecordWithFlags, "cuEventRecordWithFlags",                            \
+    (EventHandle event, StreamHandle stream, unsigned flags))                  \
+  F(eventElapsedTime, "cuEventElapsedTime",                                    \
+    (float *milliseconds, EventHandle start, EventHandle end))                 \
   F(eventQuery, "cuEventQuery", (EventHandle event))                           \
   F(eventSynchronize, "cuEventSynchronize", (EventHandle event))               \
   F(eventDestroy, "cuEventDestroy_v2", (EventHandle event))                    \

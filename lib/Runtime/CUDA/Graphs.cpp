@@ -26,14 +26,26 @@ static constexpr int kMostFailures = 3;
 // A context's graphs
 //===----------------------------------------------------------------------===//
 
-void Graphs::destroy(Function &function) {
-  Relaxed relaxed(driver);
-  for (const Call &call : function.calls) {
-    if (call.graph) {
-      driver.graphExecDestroy(call.graph); // when it is done, where it runs
-    }
+void Graphs::destroy(Call &call) const {
+  if (call.graph) {
+    Relaxed relaxed(driver);
+    driver.graphExecDestroy(call.graph); // when it is done, where it runs
+  }
+  if (call.marks) {
+    call.marks->destroy();
+  }
+}
+
+void Graphs::destroy(Function &function) const {
+  for (Call &call : function.calls) {
+    destroy(call);
   }
   function.calls.clear();
+}
+
+void Graphs::dropLast(Function &function) const {
+  destroy(function.calls.back());
+  function.calls.pop_back();
 }
 
 void Graphs::exclude(Function &function) {
@@ -124,6 +136,9 @@ bool Replay::launch() {
     return false;
   }
   if (session.driver().graphLaunch(call->graph, session.stream) == kSuccess) {
+    if (call->marks) {
+      session.marking = call->marks.get();
+    }
     return true;
   }
   exclude(); // what is wrong the code will find
@@ -156,6 +171,8 @@ bool Replay::beginCapture() {
   stream = std::exchange(session.stream, session.captureStream);
   session.trace = {};
   session.trace.isCaptured = true;
+  call->marks = std::make_unique<Marks>(driver);
+  session.marking = call->marks.get();
   return true;
 }
 
@@ -163,6 +180,7 @@ bool Replay::endCapture(const Status &status) {
   const Driver &driver = session.driver();
   session.stream = stream;
   session.trace.isCaptured = false;
+  session.marking = &session.marks;
   GraphHandle graph = nullptr;
   Result result = driver.streamEndCapture(session.captureStream, &graph);
   if (result != kSuccess) {
@@ -178,6 +196,10 @@ bool Replay::endCapture(const Status &status) {
   }
   if (graph) {
     driver.graphDestroy(graph);
+  }
+  if (!call->graph || call->marks->hasNone()) {
+    call->marks->destroy();
+    call->marks.reset();
   }
   if (call->graph) {
     return true;
@@ -199,11 +221,7 @@ void Replay::remember() {
   }
   std::vector<Graphs::Call> &calls = function->calls;
   if (calls.size() == kMostCalls) {
-    if (calls.back().graph) {
-      Relaxed relaxed(session.driver());
-      session.driver().graphExecDestroy(calls.back().graph);
-    }
-    calls.pop_back();
+    graphs->dropLast(*function);
   }
-  calls.insert(calls.begin(), {session.addresses, nullptr});
+  calls.emplace(calls.begin())->addresses = session.addresses;
 }

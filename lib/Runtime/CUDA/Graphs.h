@@ -34,7 +34,8 @@ class Graphs {
 public:
   struct Call {
     std::vector<const void *> addresses;
-    GraphExecHandle graph = nullptr; // null: it has run once
+    GraphExecHandle graph = nullptr;        // null: it has run once
+    std::unique_ptr<Marks> marks = nullptr; // of the graph, if it has any
   };
   struct Function {
     bool isExcluded = false; // it can't be replayed, or gains nothing by it
@@ -61,6 +62,9 @@ public:
   /// Destroys the function's graphs, and wants no more of them.
   void exclude(Function &function);
 
+  /// Destroys the function's oldest graph.
+  void dropLast(Function &function) const;
+
   /// Destroys all: their addresses may be given to others.
   void forget();
 
@@ -71,7 +75,8 @@ public:
   void abandon();
 
 private:
-  void destroy(Function &function);
+  void destroy(Call &call) const;
+  void destroy(Function &function) const;
 
   const Driver &driver;
   std::mutex mutex; // of all but what a call uses

@@ -69,7 +69,7 @@ Current::~Current() {
 //===----------------------------------------------------------------------===//
 
 Session::Session(const Driver &driver, const Device &device)
-    : primary(driver, device), points(driver) {}
+    : primary(driver, device), points(driver), marks(driver) {}
 
 /// Whether calls may be replayed. Not where CUDA is to show which launch fails.
 static Status readReplays(bool &replays) {
@@ -121,7 +121,7 @@ Status Session::open(int ordinal, StreamHandle stream,
 
 Session::~Session() {
   bool hasMore = ownsStream || arena || gemms || !graphs.empty();
-  if (!primary.handle || (!hasMore && points.hasNone())) {
+  if (!primary.handle || (!hasMore && points.hasNone() && marks.hasNone())) {
     return;
   }
   Current current(primary);
@@ -133,6 +133,7 @@ Session::~Session() {
     return;
   }
   points.destroy();
+  marks.destroy();
   if (!hasMore) {
     return; // nothing that work would use
   }
@@ -233,6 +234,39 @@ Status Session::record(int64_t &point) {
              : driver().failure(result,
                                 "no point can be marked in the work on " +
                                     device().description());
+}
+
+Status Session::mark(int64_t site, std::vector<int64_t> &nanoseconds) {
+  // Code that loops for long has not an event for each trip.
+  constexpr size_t kMostMarks = 4096;
+  if (marking->size() == kMostMarks && !trace.isCaptured) {
+    Status status = collectMarks(nanoseconds);
+    if (!status.ok()) {
+      return status;
+    }
+    marking->goOn();
+  }
+  ++trace.operations;
+  Result result = marking->mark(stream, site, trace.isCaptured);
+  return result == kSuccess
+             ? Status()
+             : driver().failure(result, "no time can be taken on " +
+                                            device().description());
+}
+
+Status Session::collectMarks(std::vector<int64_t> &nanoseconds) {
+  if (marking->size() == 0) {
+    return Status();
+  }
+  Status status = synchronize();
+  if (!status.ok()) {
+    return status;
+  }
+  Result result = marking->collect(nanoseconds);
+  return result == kSuccess
+             ? Status()
+             : driver().failure(result, "no time can be read on " +
+                                            device().description());
 }
 
 Status Session::copy(Address to, Address from, size_t bytes) {

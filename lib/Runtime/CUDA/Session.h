@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "Driver.h"
+#include "Marks.h"
 #include "Points.h"
 #include "Ranges.h"
 
@@ -95,6 +96,12 @@ public:
   /// A point behind the work so far.
   Status record(int64_t &point);
 
+  /// The time since the last mark was the device's at `site`.
+  Status mark(int64_t site, std::vector<int64_t> &nanoseconds);
+
+  /// Waits for the marks so far, if any, and adds up what sites took.
+  Status collectMarks(std::vector<int64_t> &nanoseconds);
+
   /// Copies within the device, which is not waited for.
   Status copy(Address to, Address from, size_t bytes);
 
@@ -117,6 +124,8 @@ public:
   Module *running = nullptr;    // the code of the call that runs, or null
   Trace trace;                  // of that call
   Points points;
+  Marks marks;             // of the code that runs
+  Marks *marking = &marks; // or of its graph
 
   void *const ranges = rangeDomain(); // null: nobody listens
   const char *operation = nullptr;    // what comes next is called; or null

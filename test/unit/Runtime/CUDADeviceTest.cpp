@@ -313,6 +313,37 @@ void testCapture() {
 
 /// A call that comes again is a graph's launch, which sees what its buffers
 /// hold then; on each kind of stream.
+/// Two sites, of which one has ten times the other's work; replayed or not.
+void testMarks() {
+  steelyard_executable *executable = makeExecutable(kCode, 1);
+  steelyard_context *context = makeContext(1);
+  void *y = steelyard_context_allocate(context, kBytes, nullptr);
+  auto body = [](steelyard_context *inner, void *arena, void *const *results) {
+    int32_t code = steelyard_gpu_fill(inner, results[0], kBytes);
+    steelyard_mark(inner, -1);
+    for (int i = 0; i < 220; ++i) {
+      code = code ? code : addOne(inner, arena, arena);
+      if (i == 19) {
+        steelyard_mark(inner, 0);
+      }
+    }
+    steelyard_mark(inner, 1);
+    return code;
+  };
+  int64_t times[2] = {}, before[2] = {};
+  for (int call = 0; call < 20; ++call) {
+    EXPECT(run(executable, context, &y, body).empty());
+    steelyard_context_site_times(context, 2, times);
+    int64_t few = times[0] - before[0], many = times[1] - before[1];
+    // The first call loads kernels.
+    EXPECT(call == 0 || (few > 0 && many > 2 * few && many < 1'000'000'000));
+    std::copy(times, times + 2, before);
+  }
+  steelyard_context_free(context, y, nullptr);
+  steelyard_context_destroy(context);
+  steelyard_executable_destroy(executable);
+}
+
 void testReplay() {
   CallersStream callers;
   steelyard_executable *executable = makeExecutable(kCode, 2);
@@ -846,6 +877,7 @@ int main(int count, char **arguments) {
   testCalls();
   testMistakes();
   testCapture();
+  testMarks();
   testReplay();
   testReplayAmongThreads();
   testPoints();

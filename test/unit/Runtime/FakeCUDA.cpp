@@ -84,12 +84,19 @@ struct Stream {
   std::unique_ptr<Capture> capture = nullptr;
 };
 
+struct Record {
+  bool isDone;
+  float clock; // the device's, then
+};
+
 /// As it was recorded last; at first there is nothing to wait for.
 struct Event {
   Context *context;
+  bool isTimed;
   Stream *stream = nullptr;
   bool isCaptured = false;
-  std::shared_ptr<bool> isDone = std::make_shared<bool>(true);
+  std::shared_ptr<Record> record =
+      std::make_shared<Record>(Record{/*isDone=*/true, /*clock=*/-1});
 };
 
 struct Context {
@@ -97,6 +104,7 @@ struct Context {
   int keepers = 0;
   int sticky = kSuccess;
   size_t used = 0;
+  float clock = 0; // milliseconds: one for each kernel and copy
   Stream defaultStream = {this, false, {}};
 
   Context() = default;
@@ -263,6 +271,11 @@ int push(void *handle, Node node) {
   if (capture && capture->isInvalid) {
     return kCaptureInvalidated;
   }
+  node.work = [work = std::move(node.work), context = stream->context] {
+    int done = work();
+    context->clock += 1;
+    return done;
+  };
   if (capture) {
     capture->graph.nodes.push_back(std::move(node));
   } else {
@@ -534,17 +547,17 @@ int cuStreamDestroy_v2(void *handle) {
 int cuEventCreate(void **event, unsigned flags) {
   BEGIN_CURRENT("cuEventCreate")
   CHECK_SAFE
-  if (flags != 2) { // without timing: all that is wanted
+  if (flags != 0 && flags != 2) { // 2: without timing
     return kInvalidValue;
   }
-  auto *created = new Event{currentContext()};
+  auto *created = new Event{currentContext(), flags == 0};
   state().events.insert(created);
   *event = created;
   return kSuccess;
 }
 
-int cuEventRecord(void *handle, void *streamHandle) {
-  BEGIN_CURRENT("cuEventRecord")
+/// `flags` 1: of a captured stream, whenever the graph is launched.
+static int recordEvent(void *handle, void *streamHandle, unsigned flags) {
   auto *event = static_cast<Event *>(handle);
   Stream *stream = nullptr;
   if (!state().events.count(event) || event->context != currentContext()) {
@@ -555,15 +568,58 @@ int cuEventRecord(void *handle, void *streamHandle) {
     return result;
   }
   event->stream = stream;
-  event->isCaptured = stream->capture != nullptr;
-  if (event->isCaptured) {
-    return stream->capture->isInvalid ? kCaptureInvalidated : kSuccess;
+  Capture *capture = stream->capture.get();
+  event->isCaptured = capture && !flags;
+  if (capture && capture->isInvalid) {
+    return kCaptureInvalidated;
   }
-  event->isDone = std::make_shared<bool>(false);
-  stream->work.emplace_back([isDone = event->isDone] {
-    *isDone = true;
+  if (event->isCaptured) {
     return kSuccess;
-  });
+  }
+  if (flags > 1 || (flags && !capture)) {
+    return kInvalidValue;
+  }
+  event->record = std::make_shared<Record>(Record{/*isDone=*/false, 0});
+  Work work = [record = event->record, context = stream->context] {
+    *record = {/*isDone=*/true, context->clock};
+    return kSuccess;
+  };
+  if (capture) {
+    capture->graph.nodes.push_back({std::move(work), {}});
+  } else {
+    stream->work.push_back(std::move(work));
+  }
+  return kSuccess;
+}
+
+int cuEventRecord(void *handle, void *stream) {
+  BEGIN_CURRENT("cuEventRecord")
+  return recordEvent(handle, stream, 0);
+}
+
+int cuEventRecordWithFlags(void *handle, void *stream, unsigned flags) {
+  BEGIN_CURRENT("cuEventRecordWithFlags")
+  return recordEvent(handle, stream, flags);
+}
+
+int cuEventElapsedTime(float *milliseconds, void *start, void *end) {
+  BEGIN_CURRENT("cuEventElapsedTime")
+  float clocks[2] = {};
+  void *handles[] = {start, end};
+  for (int i = 0; i < 2; ++i) {
+    Event *event = nullptr;
+    if (int result = check(handles[i], event)) {
+      return result;
+    }
+    if (!event->record->isDone) {
+      return kNotReady;
+    }
+    clocks[i] = event->record->clock;
+    if (!event->isTimed || clocks[i] < 0) {
+      return kInvalidHandle;
+    }
+  }
+  *milliseconds = clocks[1] - clocks[0];
   return kSuccess;
 }
 
@@ -571,17 +627,19 @@ int cuEventQuery(void *handle) {
   BEGIN_CURRENT("cuEventQuery")
   Event *event = nullptr;
   int result = check(handle, event);
-  return result != kSuccess ? result : *event->isDone ? kSuccess : kNotReady;
+  return result != kSuccess      ? result
+         : event->record->isDone ? kSuccess
+                                 : kNotReady;
 }
 
 int cuEventSynchronize(void *handle) {
   BEGIN_CURRENT("cuEventSynchronize")
   Event *event = nullptr;
   int result = check(handle, event);
-  if (result != kSuccess || *event->isDone) {
+  if (result != kSuccess || event->record->isDone) {
     return result;
   }
-  return run(*event->stream, event->isDone.get());
+  return run(*event->stream, &event->record->isDone);
 }
 
 int cuEventDestroy_v2(void *handle) {

@@ -5,6 +5,7 @@
 #include "steelyard/Target/CPU/Transforms/Passes.h"
 #include "steelyard/Target/Host/IR/Host.h"
 #include "steelyard/Target/Host/Transforms/Buffers.h"
+#include "steelyard/Target/Host/Transforms/Sites.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -20,10 +21,13 @@ using namespace steelyard::host;
 
 namespace {
 
-StringAttr kindOf(Operation *op, SymbolTable &symbols) {
+std::string kindOf(Operation *op, SymbolTable &symbols) {
+  if (isa<GemmOp, memref::CopyOp>(op)) {
+    return op->getName().stripDialect().str();
+  }
   auto call = dyn_cast<func::CallOp>(op);
   if (!call) {
-    return StringAttr::get(op->getContext(), op->getName().stripDialect());
+    return {};
   }
   auto callee = symbols.lookup<func::FuncOp>(call.getCallee());
   if (auto region = callee->getAttrOfType<FlatSymbolRefAttr>(
@@ -31,23 +35,7 @@ StringAttr kindOf(Operation *op, SymbolTable &symbols) {
     callee = symbols.lookup<func::FuncOp>(region.getValue());
   }
   auto kind = callee->getAttrOfType<StringAttr>(kKindAttrName);
-  return kind ? kind : StringAttr::get(op->getContext(), "scalars");
-}
-
-std::string buffersOf(Operation *op) {
-  std::string text;
-  llvm::raw_string_ostream stream(text);
-  llvm::ListSeparator separator;
-  for (Type type : op->getOperandTypes()) {
-    if (auto buffer = dyn_cast<MemRefType>(type)) {
-      stream << separator;
-      for (int64_t size : buffer.getShape()) {
-        stream << size << 'x';
-      }
-      stream << buffer.getElementType();
-    }
-  }
-  return text;
+  return kind ? kind.str() : "scalars";
 }
 
 struct MarkSites : steelyard::cpu::impl::CPUMarkSitesBase<MarkSites> {
@@ -55,31 +43,9 @@ struct MarkSites : steelyard::cpu::impl::CPUMarkSitesBase<MarkSites> {
     SymbolTable symbols(getOperation());
     for (auto function : getOperation().getOps<func::FuncOp>()) {
       if (function.isPublic() && !function.isExternal()) {
-        mark(function, symbols);
+        markSites(function, [&](Operation *op) { return kindOf(op, symbols); });
       }
     }
-  }
-
-  static void mark(func::FuncOp function, SymbolTable &symbols) {
-    SmallVector<Operation *> work;
-    function.walk([&](Operation *op) {
-      if (isa<func::CallOp, GemmOp, memref::CopyOp>(op)) {
-        work.push_back(op);
-      }
-    });
-    OpBuilder builder(function.getBody());
-    MarkOp::create(builder, function.getLoc(), -1);
-    SmallVector<Attribute> sites;
-    for (auto [index, op] : llvm::enumerate(work)) {
-      builder.setInsertionPointAfter(op);
-      MarkOp::create(builder, op->getLoc(), static_cast<int64_t>(index));
-      sites.push_back(builder.getDictionaryAttr(
-          {builder.getNamedAttr("kind", kindOf(op, symbols)),
-           builder.getNamedAttr("buffers",
-                                builder.getStringAttr(buffersOf(op))),
-           builder.getNamedAttr("location", LocationAttr(op->getLoc()))}));
-    }
-    function->setAttr("steelyard.sites", builder.getArrayAttr(sites));
   }
 };
 

@@ -184,6 +184,18 @@ def CUDAOutlineLoops : Pass<"cuda-outline-loops", "::mlir::ModuleOp"> {
                            "::steelyard::cuda::CUDADialect"];
 }
 
+def CUDAMarkSites : Pass<"cuda-mark-sites", "::mlir::ModuleOp"> {
+  let summary = "times every kernel, contraction and copy of public functions";
+  let description = [{
+    As -cpu-mark-sites: a `host.mark` behind each, and the function's attribute `steelyard.sites`. A kernel's kind is that of its
+    schedule: `rows`, `columns`, `transposed`, `flat`, `loop`, or `merged`; others are `gemm`, `copy`, `zero` (of counters) and
+    `read`, by which the host waits for a condition.
+
+    Numerics: bit for bit.
+  }];
+  let dependentDialects = ["::steelyard::host::HostDialect"];
+}
+
 def CUDAToLLVM : Pass<"cuda-to-llvm", "::mlir::ModuleOp"> {
   let summary = "lowers host functions to the LLVM dialect, kernels by then machine code";
   let description = [{
