@@ -53,6 +53,7 @@ static void buildLoops(OpPassManager &pm, const TargetOptions &) {
   pm.addPass(createCSEPass());
   pm.addPass(host::createHostMergeFunctions());
   pm.addPass(host::createHostPlanArena());
+  pm.addNestedPass<func::FuncOp>(cuda::createCUDAExplainWaits());
 }
 
 /// Kernels to machine code, or PTX, in a gpu.binary.

@@ -1,6 +1,6 @@
 # Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Times and ranges of compiled code, on fakes of the driver, of cuBLASLt and of a profiler."""
+"""Times, ranges and waits of compiled code, on fakes of the driver, of cuBLASLt and of a profiler."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import sys
 import tempfile
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import steelyard
@@ -71,7 +73,19 @@ def times() -> None:
         np.testing.assert_array_equal(library(x, x)[0], np.full((32, 32), 32.0**2, "f4"))
 
 
-@pytest.mark.parametrize("what", [ranges, times], ids=lambda what: str(what.__name__))
+def doubled(x: Any) -> Any:
+    return jax.lax.while_loop(lambda y: jnp.sum(y) < 100, lambda y: y + y, x)
+
+
+def waits() -> None:
+    remarks = steelyard.explain(steelyard.jit(doubled, target="cuda"), np.ones(4, "f4"))
+    (remark,) = [remark for remark in remarks if "the host waits" in remark.message]
+    assert remark.source == f"{HERE}:{doubled.__code__.co_firstlineno + 1}"
+    counted = steelyard.jit(lambda x: jax.lax.fori_loop(0, 50, lambda i, y: y + y, x), target="cuda")
+    assert not any("waits" in remark.message for remark in steelyard.explain(counted, np.ones(4, "f4")))
+
+
+@pytest.mark.parametrize("what", [ranges, times, waits], ids=lambda what: str(what.__name__))
 def test_on_the_fake_driver(what: Any) -> None:
     if what is ranges and not (BUILD / "lib" / LIBRARIES["NVTX_INJECTION64_PATH"]).exists():
         pytest.skip("built without NVTX's headers")
@@ -83,5 +97,5 @@ def test_on_the_fake_driver(what: Any) -> None:
 
 
 if __name__ == "__main__":
-    {"ranges": ranges, "times": times}[sys.argv[1]]()
+    {"ranges": ranges, "times": times, "waits": waits}[sys.argv[1]]()
     print("ok")

@@ -184,6 +184,14 @@ def CUDAOutlineLoops : Pass<"cuda-outline-loops", "::mlir::ModuleOp"> {
                            "::steelyard::cuda::CUDADialect"];
 }
 
+def CUDAExplainWaits : Pass<"cuda-explain-waits", "::mlir::func::FuncOp"> {
+  let summary = "says where the host waits for the device";
+  let description = [{
+    A remark at each loop and branch of a public function whose condition is loaded from the device: such a function is not replayed
+    as a CUDA graph. Nothing is changed.
+  }];
+}
+
 def CUDAMarkSites : Pass<"cuda-mark-sites", "::mlir::ModuleOp"> {
   let summary = "times every kernel, contraction and copy of public functions";
   let description = [{
