@@ -8,6 +8,7 @@
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
 
+#include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/FormatVariadic.h"
 
 #include "OperandRoles.h"
@@ -43,8 +44,8 @@ struct Quantize : steelyard::impl::QuantizeBase<Quantize> {
       return signalPassFailure();
     }
     for (auto function : module.getOps<func::FuncOp>()) {
-      if (!function.isExternal() &&
-          failed(quantize(function, *chosen, *values, observe))) {
+      if (!function.isExternal() && failed(quantize(function, *chosen, *values,
+                                                    observe, fastAccumulate))) {
         return signalPassFailure();
       }
     }
@@ -57,7 +58,8 @@ struct Quantize : steelyard::impl::QuantizeBase<Quantize> {
   }
 
   static LogicalResult quantize(func::FuncOp function, const Recipe &recipe,
-                                ArrayRef<int64_t> options, bool observe) {
+                                ArrayRef<int64_t> options, bool observe,
+                                bool fastAccumulate) {
     OperandRoles roles(function);
     SmallVector<std::pair<ContractionOpInterface, ContractionRoles>> work;
     WalkResult walked = function.walk<WalkOrder::PreOrder>([&](Operation *op) {
@@ -111,7 +113,7 @@ struct Quantize : steelyard::impl::QuantizeBase<Quantize> {
       };
       Value lhs = operand(op.getLhs(), found.lhs);
       Value rhs = operand(op.getRhs(), found.rhs);
-      rewrite(op, lhs, rhs, found);
+      rewrite(op, lhs, rhs, found, fastAccumulate);
     }
     return success();
   }
@@ -139,13 +141,18 @@ struct Quantize : steelyard::impl::QuantizeBase<Quantize> {
   }
 
   static void rewrite(ContractionOpInterface op, Value lhs, Value rhs,
-                      const ContractionRoles &roles) {
+                      const ContractionRoles &roles, bool fastAccumulate) {
     OpBuilder builder(op);
     op->emitRemark() << "contraction in " << getElementTypeOrSelf(lhs.getType())
                      << " (" << stringify(roles.lhs) << ") x "
                      << getElementTypeOrSelf(rhs.getType()) << " ("
                      << stringify(roles.rhs) << "): " << roles.evidence;
     Value product = op.createScaled(builder, lhs, rhs);
+    if (fastAccumulate) {
+      llvm::TypeSwitch<Operation *>(product.getDefiningOp())
+          .Case<scaled::DotGeneralOp, scaled::ConvolutionOp>(
+              [](auto contraction) { contraction.setFastAccumulate(true); });
+    }
     Type type = op->getResult(0).getType();
     if (!isa<scaled::ScaledTensorType>(type)) {
       product =

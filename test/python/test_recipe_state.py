@@ -190,6 +190,7 @@ def test_stochastic_rounding_by_its_law() -> None:
         (lambda: steelyard.Recipe("fp8-current", history=3), "has no option 'history'; it has none"),
         (lambda: steelyard.Recipe("fp8-delayed", history=0), "history is an integer from 1 to 65536, got 0"),
         (lambda: steelyard.Recipe("fp8-delayed", margin=1.5), "margin is an integer from 0 to 32, got 1.5"),
+        (lambda: steelyard.Recipe("fp8-current", fast_accumulate=1), "fast_accumulate is True or False, got 1"),
         (lambda: steelyard.Scalify(matmul="int8"), "matmul is one of 'fp8', None, or a steelyard.Recipe"),
         (lambda: steelyard.Scalify(state_rounding="up"), "state_rounding is one of"),
         (lambda: steelyard.Scalify(seed=2**63), "seed is an integer of 64 bits"),
@@ -198,6 +199,18 @@ def test_stochastic_rounding_by_its_law() -> None:
 def test_options_that_are_refused(make: Any, match: str) -> None:
     with pytest.raises(ValueError, match=match):
         make()
+
+
+def test_fast_accumulation_is_asked_for_and_the_cpu_has_none() -> None:
+    x, w = np.random.default_rng(0).standard_normal((2, 64, 64)).astype(np.float32)
+    fast, accurate = (steelyard.Recipe("fp8-delayed", history=2, fast_accumulate=allowed) for allowed in (True, False))
+    assert fast != accurate == steelyard.Recipe("fp8-delayed", history=2)
+    assert fast.pipeline() == "quantize{recipe=fp8-delayed options=history=2 fast-accumulate=true}"
+    scheme = steelyard.Scalify(matmul=fast, observe=True)
+    assert scheme.pipeline().endswith("fast-accumulate=true observe=true},observe-to-results")
+    for schemes in ((fast, accurate), (steelyard.Scalify(matmul=fast), steelyard.Scalify(matmul=accurate))):
+        results = [np.asarray(steelyard.jit(lambda x, w: x @ w, scheme=scheme)(x, w)) for scheme in schemes]
+        np.testing.assert_array_equal(*results)
 
 
 def test_calls_from_several_threads_lose_no_step() -> None:

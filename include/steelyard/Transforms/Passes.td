@@ -73,11 +73,15 @@ def Quantize : Pass<"quantize", "::mlir::ModuleOp"> {
     of several contractions is quantised once for each role. `observe=true` puts a `scaled.observe` on each, named
     as its state would be ("0.activation", numbered in the order of the contractions); -observe-to-results returns what they see.
 
+    `fast-accumulate=true` lets targets sum the products of 8-bit operands in fewer bits (on a GPU about 14); without it only those
+    may be whose algorithm in the program allows it.
+
     Numerics: changes rounding: operands are rounded to the recipe's formats.
   }];
   let options = [
     Option<"recipe", "recipe", "std::string", "\"fp8-current\"", "Name of the recipe">,
     ListOption<"recipeOptions", "options", "std::string", "The recipe's own options, name=value">,
+    Option<"fastAccumulate", "fast-accumulate", "bool", "false", "Let sums of products of 8 bits have fewer bits than float32's">,
     Option<"observe", "observe", "bool", "false", "Put a tap on every quantised operand, named NUMBER.ROLE">
   ];
   let dependentDialects = ["::mlir::scaled::ScaledDialect"];

@@ -10,6 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "steelyard/Dialect/Scaled/Utils/FastAccumulate.h"
 #include "steelyard/Dialect/StableHLO/IR/StableHLO.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -258,10 +259,16 @@ private:
                   });
     result.labels.push_back({Label::OutFeature});
     auto dims = DotDimensionNumbersAttr::get(b.getContext(), lb, rb, lc, rc);
-    result.value = DotGeneralOp::create(
+    auto product = DotGeneralOp::create(
         b, loc, asDeclared(input.value, op.getLhs().getType()),
         asDeclared(kernel.value, op.getRhs().getType()), dims,
         getElementTypeOrSelf(op.getType()));
+    if (op->hasAttr(scaled::kFastAccumulateAttrName)) {
+      product.setAlgorithmAttr(
+          scaled::fastAlgorithm(getElementTypeOrSelf(product.getLhs()),
+                                getElementTypeOrSelf(product.getRhs())));
+    }
+    result.value = product;
     return result;
   }
 

@@ -21,11 +21,16 @@ scaled::ScaledTensorType accumulatorType(Op op) {
 
 Value scaledForm(OpBuilder &b, DotGeneralOp op, Value lhs, Value rhs) {
   DotDimensionNumbersAttr numbers = op.getDotDimensionNumbers();
-  return scaled::DotGeneralOp::create(b, op.getLoc(), accumulatorType(op), lhs,
-                                      rhs, numbers.getLhsBatchingDimensions(),
-                                      numbers.getRhsBatchingDimensions(),
-                                      numbers.getLhsContractingDimensions(),
-                                      numbers.getRhsContractingDimensions());
+  auto product = scaled::DotGeneralOp::create(
+      b, op.getLoc(), accumulatorType(op), lhs, rhs,
+      numbers.getLhsBatchingDimensions(), numbers.getRhsBatchingDimensions(),
+      numbers.getLhsContractingDimensions(),
+      numbers.getRhsContractingDimensions());
+  // The rest of an algorithm is about types that the scheme chooses.
+  DotAlgorithmAttr algorithm = op.getAlgorithmAttr();
+  product.setFastAccumulate(algorithm &&
+                            algorithm.getAllowImpreciseAccumulation());
+  return product;
 }
 
 Value scaledForm(OpBuilder &b, ConvolutionOp op, Value lhs, Value rhs) {

@@ -332,7 +332,8 @@ SmallVector<int64_t> DotGeneralOp::getContractedDimensions(unsigned index) {
 Value DotGeneralOp::createScaled(OpBuilder &builder, Value lhs, Value rhs) {
   auto created = DotGeneralOp::create(
       builder, getLoc(), getType(), lhs, rhs, getLhsBatchingAttr(),
-      getRhsBatchingAttr(), getLhsContractingAttr(), getRhsContractingAttr());
+      getRhsBatchingAttr(), getLhsContractingAttr(), getRhsContractingAttr(),
+      getFastAccumulateAttr());
   created->setDiscardableAttrs((*this)->getDiscardableAttrDictionary());
   return created;
 }
@@ -357,7 +358,8 @@ Value ConvolutionOp::createScaled(OpBuilder &builder, Value lhs, Value rhs) {
       builder, getLoc(), getType(), lhs, rhs, getWindowStridesAttr(),
       getPaddingAttr(), getLhsDilationAttr(), getRhsDilationAttr(),
       getWindowReversalAttr(), getDimensionNumbers(),
-      getFeatureGroupCountAttr(), getBatchGroupCountAttr());
+      getFeatureGroupCountAttr(), getBatchGroupCountAttr(),
+      getFastAccumulateAttr());
   created->setDiscardableAttrs((*this)->getDiscardableAttrDictionary());
   return created;
 }

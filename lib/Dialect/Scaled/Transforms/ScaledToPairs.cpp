@@ -4,6 +4,7 @@
 
 #include "steelyard/Dialect/Scaled/IR/Scaled.h"
 #include "steelyard/Dialect/Scaled/Transforms/Passes.h"
+#include "steelyard/Dialect/Scaled/Utils/FastAccumulate.h"
 #include "steelyard/Dialect/StableHLO/IR/StableHLO.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -285,18 +286,27 @@ private:
     auto numbers = stablehlo::DotDimensionNumbersAttr::get(
         dot.getContext(), dot.getLhsBatching(), dot.getRhsBatching(),
         dot.getLhsContracting(), dot.getRhsContracting());
+    stablehlo::DotAlgorithmAttr algorithm;
+    if (dot.getFastAccumulate()) {
+      algorithm =
+          fastAlgorithm(getElementTypeOrSelf(lhs), getElementTypeOrSelf(rhs));
+    }
     return stablehlo::DotGeneralOp::create(
         b, dot.getLoc(), dot.getType().getDataType(), lhs, rhs, numbers,
-        ArrayAttr(), stablehlo::DotAlgorithmAttr());
+        ArrayAttr(), algorithm);
   }
 
   static Value contract(OpBuilder &b, ConvolutionOp op, Value lhs, Value rhs) {
-    return stablehlo::ConvolutionOp::create(
+    auto convolution = stablehlo::ConvolutionOp::create(
         b, op.getLoc(), op.getType().getDataType(), lhs, rhs,
         op.getWindowStridesAttr(), op.getPaddingAttr(), op.getLhsDilationAttr(),
         op.getRhsDilationAttr(), op.getWindowReversalAttr(),
         op.getDimensionNumbers(), op.getFeatureGroupCountAttr(),
         op.getBatchGroupCountAttr(), /*precision_config=*/ArrayAttr());
+    if (op.getFastAccumulate()) {
+      convolution->setAttr(kFastAccumulateAttrName, b.getUnitAttr());
+    }
+    return convolution;
   }
 
   /// data × 2^-k

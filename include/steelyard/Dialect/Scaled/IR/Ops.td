@@ -292,6 +292,7 @@ def Scaled_DotGeneralOp : Scaled_ContractionOp<"dot_general"> {
     Dimensions as in StableHLO's `dot_general`: result dimensions are batch, lhs
     free, rhs free. The data is contracted with float32 products and sums; the
     result is that accumulator, not rounded, with exponent e_lhs + e_rhs.
+    `fast_accumulate`: of products of 8-bit data fewer bits may be summed, where a target is faster so.
     ```mlir
     %r = scaled.dot_general %a, %b batching_dims = [] x [] contracting_dims = [1] x [0]
       : (!scaled.tensor<32x64xf8E4M3FN, exp>, !scaled.tensor<64x10xf8E4M3FN, exp>) -> !scaled.tensor<32x10xf32, exp>
@@ -299,7 +300,8 @@ def Scaled_DotGeneralOp : Scaled_ContractionOp<"dot_general"> {
   }];
   let arguments = (ins Scaled_TensorType:$lhs, Scaled_TensorType:$rhs,
                        DenseI64ArrayAttr:$lhs_batching, DenseI64ArrayAttr:$rhs_batching,
-                       DenseI64ArrayAttr:$lhs_contracting, DenseI64ArrayAttr:$rhs_contracting);
+                       DenseI64ArrayAttr:$lhs_contracting, DenseI64ArrayAttr:$rhs_contracting,
+                       UnitAttr:$fast_accumulate);
   let assemblyFormat = [{
     $lhs `,` $rhs `batching_dims` `=` $lhs_batching `x` $rhs_batching
     `contracting_dims` `=` $lhs_contracting `x` $rhs_contracting attr-dict `:` functional-type(operands, results)
@@ -318,7 +320,7 @@ def Scaled_ConvolutionOp : Scaled_ContractionOp<"convolution"> {
   let description = [{
     Dimensions, window and groups as in StableHLO's `convolution`. Padding is zero, which has every scale. The data is
     convolved with float32 products and sums; the result is that accumulator, not rounded, with exponent
-    e_lhs + e_rhs.
+    e_lhs + e_rhs. `fast_accumulate` is `dot_general`'s.
     ```mlir
     %r = scaled.convolution %x, %w
       {dimension_numbers = #stablehlo.conv<[b, 0, 1, f]x[0, 1, i, o]->[b, 0, 1, f]>, padding = dense<1> : tensor<2x2xi64>}
@@ -331,7 +333,8 @@ def Scaled_ConvolutionOp : Scaled_ContractionOp<"convolution"> {
                        OptionalAttr<DenseBoolArrayAttr>:$window_reversal,
                        Scaled_ConvDimensionNumbers:$dimension_numbers,
                        DefaultValuedAttr<I64Attr, "1">:$feature_group_count,
-                       DefaultValuedAttr<I64Attr, "1">:$batch_group_count);
+                       DefaultValuedAttr<I64Attr, "1">:$batch_group_count,
+                       UnitAttr:$fast_accumulate);
   let assemblyFormat = [{
     $lhs `,` $rhs attr-dict `:` functional-type(operands, results)
   }];

@@ -35,6 +35,11 @@
 
 namespace mlir::scaled {
 
+/// On a stablehlo.convolution, which has no algorithm to say it, what
+/// `fast_accumulate` is on a scaled one.
+inline constexpr llvm::StringLiteral
+    kFastAccumulateAttrName("steelyard.fast_accumulate");
+
 /// Exponents lie in [-kExponentLimit, kExponentLimit].
 inline constexpr int32_t kExponentLimit = 1 << 20;
 /// The exponent of a tensor that is known to be zero.
