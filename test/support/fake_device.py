@@ -421,31 +421,40 @@ def memory_in_use_is_not_used_again() -> None:
         np.testing.assert_array_equal(array, EIGHT + index)
 
 
-@check()
-def threads() -> None:
-    loaded = library()
-    step, recipe = loaded["step"], loaded["recipe"]
-    wrong: list[Any] = []
+def in_threads(work: Callable[[int], None]) -> None:
+    """In eight at once, each with its number."""
+    wrong: list[BaseException] = []
 
-    def work(number: int) -> None:
+    def run(number: int) -> None:
         try:
-            w: Any = EIGHT + number
-            x = steelyard.device_put(np.ones(8, "f4"))
-            for index in range(40):
-                w, _ = step(w, x)
-                recipe(np.zeros(8, "i4"))
-                if index % 10 == 0:
-                    np.testing.assert_array_equal(w, EIGHT + number + index + 1)
-            np.testing.assert_array_equal(w, EIGHT + number + 40)
+            work(number)
         except BaseException as error:
             wrong.append(error)
 
-    running = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    running = [threading.Thread(target=run, args=(number,)) for number in range(8)]
     for thread in running:
         thread.start()
     for thread in running:
         thread.join()
     assert not wrong, wrong
+
+
+@check()
+def threads() -> None:
+    loaded = library()
+    step, recipe = loaded["step"], loaded["recipe"]
+
+    def work(number: int) -> None:
+        w: Any = EIGHT + number
+        x = steelyard.device_put(np.ones(8, "f4"))
+        for index in range(40):
+            w, _ = step(w, x)
+            recipe(np.zeros(8, "i4"))
+            if index % 10 == 0:
+                np.testing.assert_array_equal(w, EIGHT + number + index + 1)
+        np.testing.assert_array_equal(w, EIGHT + number + 40)
+
+    in_threads(work)
     np.testing.assert_array_equal(recipe.recipe_state["history"], [320] * 8)
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import steelyard
-from fake_device import CHECKS, EIGHT, Interface, Other, api, check, consume, count, library, raises
+from fake_device import CHECKS, EIGHT, Interface, Other, api, check, consume, count, in_threads, library, raises
 
 
 def device_works() -> None:
@@ -259,26 +259,17 @@ def what_others_lend_when_memory_ends() -> None:
 def what_others_lend_to_threads() -> None:
     loaded = library()
     ones, zeros = steelyard.device_put(np.ones(8, "f4")), steelyard.device_put(np.zeros(8, "f4"))
-    wrong: list[Any] = []
 
     def work(number: int) -> None:
-        try:
-            w: Any = EIGHT + number
-            for index in range(60):
-                w, _ = loaded["step"](w, Lender((number, index), ones))
-                w = loaded["step"](Lender((number, -1), zeros), w)[0]
-                if index % 7 == number:
-                    np.testing.assert_array_equal(w, EIGHT + number + index + 1)
-            np.testing.assert_array_equal(w, EIGHT + number + 60)
-        except BaseException as error:
-            wrong.append(error)
+        w: Any = EIGHT + number
+        for index in range(60):
+            w, _ = loaded["step"](w, Lender((number, index), ones))
+            w = loaded["step"](Lender((number, -1), zeros), w)[0]
+            if index % 7 == number:
+                np.testing.assert_array_equal(w, EIGHT + number + index + 1)
+        np.testing.assert_array_equal(w, EIGHT + number + 60)
 
-    running = [threading.Thread(target=work, args=(number,)) for number in range(8)]
-    for thread in running:
-        thread.start()
-    for thread in running:
-        thread.join()
-    assert not wrong, wrong
+    in_threads(work)
     np.asarray(steelyard.device_put(EIGHT))
     assert not lent() and len(Lender.gone) == 8 * 120
 

@@ -67,19 +67,9 @@ struct OutlineLoops : steelyard::cpu::impl::CPUOutlineLoopsBase<OutlineLoops> {
   }
 
   static void outline(func::FuncOp function, scf::ForOp loop, size_t index) {
-    llvm::SetVector<Value> used(loop->operand_begin(), loop->operand_end());
-    getUsedValuesDefinedAbove(loop->getRegions(), used);
     CapturedValues closure;
+    closure.insertUses(loop);
     llvm::SetVector<Value> &captured = closure.values;
-    SmallVector<Operation *> constants;
-    for (Value value : used) {
-      Operation *definition = value.getDefiningOp();
-      if (definition && definition->hasTrait<OpTrait::ConstantLike>()) {
-        constants.push_back(definition);
-      } else {
-        closure.insert(value);
-      }
-    }
     Location location = loop.getLoc();
     OpBuilder builder(function->getContext());
     builder.setInsertionPointAfter(function);
@@ -95,12 +85,7 @@ struct OutlineLoops : steelyard::cpu::impl::CPUOutlineLoopsBase<OutlineLoops> {
     builder.setInsertionPointToStart(entry);
     IRMapping mapping;
     mapping.map(captured.getArrayRef(), entry->getArguments());
-    for (Operation *constant : constants) {
-      builder.clone(*constant, mapping);
-    }
-    for (Operation *view : closure.views) {
-      builder.clone(*view, mapping);
-    }
+    closure.rebuild(builder, mapping);
     Operation *inside = builder.clone(*loop, mapping);
     func::ReturnOp::create(builder, location, inside->getResults());
     builder.setInsertionPoint(loop);

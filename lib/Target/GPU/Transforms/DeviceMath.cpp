@@ -335,21 +335,32 @@ private:
   }
 };
 
-/// e^x in float32 = 2^n × 2^r, n the nearest integer to x log2 e. The rest r is
-/// x log2 e - n, with log2 e in two parts (Cody and Waite, "Software Manual for
-/// the Elementary Functions", 1980), so that no digits are lost for large x.
-struct ExpandExp : OpRewritePattern<math::ExpOp> {
-  using OpRewritePattern::OpRewritePattern;
+/// A function in float32, by arithmetic.
+template <typename Op>
+struct Expansion : OpRewritePattern<Op> {
+  using OpRewritePattern<Op>::OpRewritePattern;
 
-  LogicalResult matchAndRewrite(math::ExpOp op,
+  virtual Value expand(const Arithmetic &a, Value x) const = 0;
+
+  LogicalResult matchAndRewrite(Op op,
                                 PatternRewriter &rewriter) const override {
-    Type type = op.getType();
-    if (!getElementTypeOrSelf(type).isF32()) {
+    if (!getElementTypeOrSelf(op.getType()).isF32()) {
       return failure();
     }
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
-    Arithmetic a{b, type};
-    Value x = op.getOperand();
+    rewriter.replaceOp(op, expand({b, op.getType()}, op.getOperand()));
+    return success();
+  }
+};
+
+/// e^x in float32 = 2^n × 2^r, n the nearest integer to x log2 e. The rest r is
+/// x log2 e - n, with log2 e in two parts (Cody and Waite, "Software Manual for
+/// the Elementary Functions", 1980), so that no digits are lost for large x.
+struct ExpandExp : Expansion<math::ExpOp> {
+  using Expansion::Expansion;
+
+  Value expand(const Arithmetic &a, Value x) const override {
+    ImplicitLocOpBuilder &b = a.b;
     // Adding 1.5 × 2^23 rounds to an integer, in the lowest bits of the sum;
     // with the exponents' bias they are 2^n's exponent. Where that is none, n
     // is the nearest that is, and r large: the product is what it should be,
@@ -362,13 +373,12 @@ struct ExpandExp : OpRewritePattern<math::ExpOp> {
     Value rest =
         a.fma(x, 1.44269502, arith::SubFOp::create(b, a.number(kZero), sum));
     rest = a.fma(x, 1.92596299e-8, rest);
-    Type word = like(type, b.getI32Type());
+    Type word = like(a.type, b.getI32Type());
     Value power = arith::BitcastOp::create(
-        b, type,
+        b, a.type,
         arith::ShLIOp::create(b, arith::BitcastOp::create(b, word, sum),
                               constant(b, word, int64_t(23))));
-    rewriter.replaceOp(op, a.multiply(a.exp2(rest), power));
-    return success();
+    return a.multiply(a.exp2(rest), power);
   }
 };
 
@@ -376,18 +386,12 @@ struct ExpandExp : OpRewritePattern<math::ExpOp> {
 /// cancels, x + x³ p(x²), with the minimax fit p of (tanh(x) / x - 1) / x², of
 /// a relative error of 2^-26 in tanh. Within 2.5 ulp if the GPU's instructions
 /// are as far from their functions as PTX allows.
-struct ExpandTanh : OpRewritePattern<math::TanhOp> {
-  using OpRewritePattern::OpRewritePattern;
+struct ExpandTanh : Expansion<math::TanhOp> {
+  using Expansion::Expansion;
 
-  LogicalResult matchAndRewrite(math::TanhOp op,
-                                PatternRewriter &rewriter) const override {
-    Type type = op.getType();
-    if (!getElementTypeOrSelf(type).isF32()) {
-      return failure();
-    }
-    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
-    Arithmetic a{b, type};
-    Value x = op.getOperand(), one = a.number(1);
+  Value expand(const Arithmetic &a, Value x) const override {
+    ImplicitLocOpBuilder &b = a.b;
+    Value one = a.number(1);
     Value size = math::AbsFOp::create(b, x);
     constexpr double kTwoLog2E = 2.88539008;
     Value grown = a.exp2(a.multiply(size, a.number(kTwoLog2E)));
@@ -404,16 +408,15 @@ struct ExpandTanh : OpRewritePattern<math::TanhOp> {
                                           a.number(0.9));
     // The sign by bits, of zero too: LLVM takes it of what x was extended from,
     // by more instructions.
-    Type word = like(type, b.getI32Type());
+    Type word = like(a.type, b.getI32Type());
     auto bits = [&](Value value) -> Value {
       return arith::BitcastOp::create(b, word, value);
     };
     Value sign = arith::AndIOp::create(b, bits(x),
                                        constant(b, word, int64_t(0x80000000)));
     Value result = bits(arith::SelectOp::create(b, isSmall, small, large));
-    rewriter.replaceOpWithNewOp<arith::BitcastOp>(
-        op, type, arith::OrIOp::create(b, result, sign));
-    return success();
+    return arith::BitcastOp::create(b, a.type,
+                                    arith::OrIOp::create(b, result, sign));
   }
 };
 

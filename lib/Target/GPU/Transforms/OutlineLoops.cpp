@@ -172,22 +172,11 @@ struct OutlineLoops : cuda::impl::CUDAOutlineLoopsBase<OutlineLoops> {
   }
 
   void outline(Operation *op) {
-    llvm::SetVector<Value> used(op->operand_begin(), op->operand_end());
-    getUsedValuesDefinedAbove(op->getRegions(), used);
     host::CapturedValues closure;
-    llvm::SetVector<Value> &captured = closure.values;
-    SmallVector<Operation *> constants;
-    for (Value value : used) {
-      Operation *definition = value.getDefiningOp();
-      if (definition && definition->hasTrait<OpTrait::ConstantLike>()) {
-        constants.push_back(definition);
-      } else {
-        closure.insert(value);
-      }
-    }
+    closure.insertUses(op);
     // What is read and what is written, which the launch says.
     SmallVector<Value> inputs, inits;
-    for (Value value : captured) {
+    for (Value value : closure.values) {
       (isa<MemRefType>(value.getType()) ? inits : inputs).push_back(value);
     }
     SmallVector<Value> all(inputs);
@@ -198,12 +187,7 @@ struct OutlineLoops : cuda::impl::CUDAOutlineLoopsBase<OutlineLoops> {
     OpBuilder &builder = kernel.builder;
     IRMapping mapping;
     mapping.map(all, kernel.function.getArguments());
-    for (Operation *constant : constants) {
-      builder.clone(*constant, mapping);
-    }
-    for (Operation *view : closure.views) {
-      builder.clone(*view, mapping);
-    }
+    closure.rebuild(builder, mapping);
     SmallVector<scf::ForOp> shared = sharedLoops(op);
     int64_t count = 1;
     for (scf::ForOp loop : shared) {

@@ -62,6 +62,26 @@ struct Indices {
   }
 };
 
+/// Where an element of the smaller tensor is in the larger one: offset +
+/// stride * index, with its index along each dimension.
+SmallVector<Value> placed(const Rectangle &rectangle, Indices write,
+                          llvm::function_ref<Value(unsigned)> index) {
+  Recomputation again(write.b);
+  SmallVector<Value> indices;
+  unsigned next = 0;
+  for (auto [dim, offset] : llvm::enumerate(rectangle.offsets)) {
+    Value at = write.value(offset, again);
+    if (!rectangle.dropped.test(dim)) {
+      Value i = index(next++);
+      Value step = arith::MulIOp::create(
+          write.b, write.loc, i, write.value(rectangle.strides[dim], again));
+      at = write.add(at, step);
+    }
+    indices.push_back(at);
+  }
+  return indices;
+}
+
 Value emptyLike(OpBuilder &builder, Location loc, RankedTensorType type) {
   return tensor::EmptyOp::create(builder, loc, type.getShape(),
                                  type.getElementType());
@@ -116,20 +136,10 @@ Value extracted(OpBuilder &builder, tensor::ExtractSliceOp op) {
   }
   return elementwise(builder, loc, type, {}, {},
                      [&](OpBuilder &b, ValueRange) -> Value {
-                       Indices write{b, loc};
-                       Recomputation again(b);
-                       SmallVector<Value> indices;
-                       unsigned next = 0;
-                       for (size_t dim = 0; dim < from.offsets.size(); ++dim) {
-                         Value at = write.value(from.offsets[dim], again);
-                         if (!from.dropped.test(dim)) {
-                           Value step = arith::MulIOp::create(
-                               b, loc, linalg::IndexOp::create(b, loc, next++),
-                               write.value(from.strides[dim], again));
-                           at = write.add(at, step);
-                         }
-                         indices.push_back(at);
-                       }
+                       SmallVector<Value> indices =
+                           placed(from, {b, loc}, [&](unsigned dim) -> Value {
+                             return linalg::IndexOp::create(b, loc, dim);
+                           });
                        return tensor::ExtractOp::create(b, loc, op.getSource(),
                                                         indices);
                      })
@@ -245,19 +255,8 @@ Value insertedInPlace(OpBuilder &builder, tensor::InsertSliceOp op) {
       builder, loc, low, high, step, op.getDest(),
       [&](OpBuilder &b, Location, ValueRange ivs,
           ValueRange carried) -> scf::ValueVector {
-        Indices write{b, loc};
-        Recomputation again(b);
-        SmallVector<Value> at;
-        unsigned next = 0;
-        for (size_t dim = 0; dim < to.offsets.size(); ++dim) {
-          Value index = write.value(to.offsets[dim], again);
-          if (!to.dropped.test(dim)) {
-            Value moved = arith::MulIOp::create(
-                b, loc, ivs[next++], write.value(to.strides[dim], again));
-            index = write.add(index, moved);
-          }
-          at.push_back(index);
-        }
+        SmallVector<Value> at = placed(
+            to, {b, loc}, [&](unsigned dim) -> Value { return ivs[dim]; });
         Value element = tensor::ExtractOp::create(
             b, loc, op.getSource(), ivs.take_front(type.getRank()));
         return {tensor::InsertOp::create(b, loc, element, carried[0], at)};

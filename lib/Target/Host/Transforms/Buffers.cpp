@@ -6,6 +6,7 @@
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
+#include "mlir/Transforms/RegionUtils.h"
 
 using namespace mlir;
 
@@ -60,4 +61,27 @@ void steelyard::host::CapturedValues::insert(Value value) {
     insert(operand);
   }
   views.insert(view);
+}
+
+void steelyard::host::CapturedValues::insertUses(Operation *op) {
+  llvm::SetVector<Value> used(op->operand_begin(), op->operand_end());
+  getUsedValuesDefinedAbove(op->getRegions(), used);
+  for (Value value : used) {
+    Operation *definition = value.getDefiningOp();
+    if (definition && definition->hasTrait<OpTrait::ConstantLike>()) {
+      constants.insert(definition);
+    } else {
+      insert(value);
+    }
+  }
+}
+
+void steelyard::host::CapturedValues::rebuild(OpBuilder &builder,
+                                              IRMapping &mapping) const {
+  for (Operation *constant : constants) {
+    builder.clone(*constant, mapping);
+  }
+  for (Operation *view : views) {
+    builder.clone(*view, mapping);
+  }
 }

@@ -5,6 +5,7 @@
 #define STEELYARD_TARGET_HOST_TRANSFORMS_BUFFERS_H
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Value.h"
 
 #include "llvm/ADT/SetVector.h"
@@ -32,8 +33,13 @@ void markDisjointBuffers(mlir::func::FuncOp function,
 struct CapturedValues {
   llvm::SetVector<mlir::Value> values;
   llvm::SetVector<mlir::Operation *> views;
+  llvm::SetVector<mlir::Operation *> constants; // likewise made again
 
   void insert(mlir::Value value);
+  /// All that an operation and its regions take.
+  void insertUses(mlir::Operation *op);
+  /// Makes constants and views, of what `mapping` has for the values.
+  void rebuild(mlir::OpBuilder &builder, mlir::IRMapping &mapping) const;
 };
 
 } // namespace steelyard::host
