@@ -272,9 +272,8 @@ int push(void *handle, Node node) {
     return kCaptureInvalidated;
   }
   node.work = [work = std::move(node.work), context = stream->context] {
-    int done = work();
     context->clock += 1;
-    return done;
+    return work();
   };
   if (capture) {
     capture->graph.nodes.push_back(std::move(node));
@@ -570,11 +569,8 @@ static int recordEvent(void *handle, void *streamHandle, unsigned flags) {
   event->stream = stream;
   Capture *capture = stream->capture.get();
   event->isCaptured = capture && !flags;
-  if (capture && capture->isInvalid) {
-    return kCaptureInvalidated;
-  }
-  if (event->isCaptured) {
-    return kSuccess;
+  if (event->isCaptured || (capture && capture->isInvalid)) {
+    return capture->isInvalid ? kCaptureInvalidated : kSuccess;
   }
   if (flags > 1 || (flags && !capture)) {
     return kInvalidValue;
@@ -604,23 +600,20 @@ int cuEventRecordWithFlags(void *handle, void *stream, unsigned flags) {
 
 int cuEventElapsedTime(float *milliseconds, void *start, void *end) {
   BEGIN_CURRENT("cuEventElapsedTime")
-  float clocks[2] = {};
-  void *handles[] = {start, end};
-  for (int i = 0; i < 2; ++i) {
+  *milliseconds = 0;
+  int result = kSuccess;
+  for (auto [handle, sign] : {std::pair(end, 1), std::pair(start, -1)}) {
     Event *event = nullptr;
-    if (int result = check(handles[i], event)) {
-      return result;
-    }
-    if (!event->record->isDone) {
-      return kNotReady;
-    }
-    clocks[i] = event->record->clock;
-    if (!event->isTimed || clocks[i] < 0) {
-      return kInvalidHandle;
+    result = result ? result : check(handle, event);
+    if (result == kSuccess && !event->record->isDone) {
+      result = kNotReady;
+    } else if (result == kSuccess) {
+      *milliseconds += static_cast<float>(sign) * event->record->clock;
+      result = event->isTimed && event->record->clock >= 0 ? kSuccess
+                                                           : kInvalidHandle;
     }
   }
-  *milliseconds = clocks[1] - clocks[0];
-  return kSuccess;
+  return result;
 }
 
 int cuEventQuery(void *handle) {

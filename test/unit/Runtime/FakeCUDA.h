@@ -12,8 +12,7 @@
 // all calls that come after; a module that a graph launches can't be unloaded,
 // and what CUDA may call unsafe during a capture is. A captured stream's work
 // is recorded, with the arguments' values, and done whenever its graph is
-// launched. Each kernel and copy takes a millisecond by the device's clock, as
-// does the launch of a graph, at its end.
+// launched. Each kernel and copy takes a millisecond by the device's clock.
 //
 // Environment, read at each call:
 //   FAKE_CUDA_DEVICES  capabilities, one a device: "9.0,8.0"; default 9.0
