@@ -14,6 +14,8 @@
 #include "llvm/Analysis/TargetLibraryInfo.h"
 #include "llvm/ExecutionEngine/Orc/AbsoluteSymbols.h"
 #include "llvm/ExecutionEngine/Orc/ExecutionUtils.h"
+#include "llvm/IR/IRBuilder.h"
+#include "llvm/IR/InstIterator.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/MCSubtargetInfo.h"
@@ -24,6 +26,7 @@
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/TargetParser/Host.h"
+#include "llvm/Transforms/Utils/ModuleUtils.h"
 
 #include <mutex>
 
@@ -121,6 +124,48 @@ static void optimize(Module &module, TargetMachine &machine,
   passes.run(module, modules);
 }
 
+/// LLVM widens what x86 has no instruction for, a select or an absolute value
+/// of bfloat16 too, and rounds what comes out by a function that the libraries
+/// of older compilers lack (GCC has it from 13 on). Code that may need it
+/// brings it along.
+static void addRounding(Module &module) {
+  constexpr StringRef kName = "__truncsfbf2";
+  auto isNarrow = [](Type *type) {
+    return type->getScalarType()->isBFloatTy();
+  };
+  bool isUsed = llvm::any_of(module, [&](Function &function) {
+    return llvm::any_of(instructions(function), [&](Instruction &inst) {
+      return isNarrow(inst.getType()) ||
+             llvm::any_of(inst.operands(),
+                          [&](Use &use) { return isNarrow(use->getType()); });
+    });
+  });
+  if (!isUsed || module.getFunction(kName)) {
+    return;
+  }
+  LLVMContext &context = module.getContext();
+  auto *type = FunctionType::get(Type::getBFloatTy(context),
+                                 {Type::getFloatTy(context)}, false);
+  auto *function =
+      Function::Create(type, GlobalValue::LinkOnceODRLinkage, kName, module);
+  function->setVisibility(GlobalValue::HiddenVisibility);
+  appendToCompilerUsed(module, {function});
+  IRBuilder<> builder(BasicBlock::Create(context, "", function));
+  Value *given = function->getArg(0);
+  Value *bits = builder.CreateBitCast(given, builder.getInt32Ty());
+  Value *high = builder.CreateLShr(bits, 16);
+  // To nearest, ties to even; a NaN stays one.
+  Value *half =
+      builder.CreateAdd(builder.CreateAnd(high, 1), builder.getInt32(0x7FFF));
+  Value *rounded = builder.CreateLShr(builder.CreateAdd(bits, half), 16);
+  Value *quiet = builder.CreateOr(high, 0x40);
+  Value *chosen =
+      builder.CreateSelect(builder.CreateFCmpUNO(given, given), quiet, rounded);
+  builder.CreateRet(
+      builder.CreateBitCast(builder.CreateTrunc(chosen, builder.getInt16Ty()),
+                            type->getReturnType()));
+}
+
 static DeviceCode deviceCodeOf(mlir::ModuleOp module) {
   auto names = [&](StringRef attribute) {
     std::vector<std::string> list;
@@ -177,6 +222,7 @@ steelyard::emitObject(mlir::ModuleOp module, ArrayRef<FunctionSpec> functions,
   addDescription(*code, **machine, functions, options.target, device);
   optimize(*code, **machine,
            computes ? OptimizationLevel::O3 : OptimizationLevel::O1);
+  addRounding(*code);
   SmallVector<char, 0> bytes;
   raw_svector_ostream stream(bytes);
   legacy::PassManager emission;

@@ -15,11 +15,13 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import ml_dtypes
 import numpy as np
 import pytest
 import steelyard
 from corpus import PROGRAMS
 from steelyard import _abi
+from steelyard._runtime import compile_library
 from workloads.digits import ahead_of_time, model
 
 REPOSITORY = pathlib.Path(__file__).parents[2]
@@ -314,3 +316,19 @@ def test_what_cannot_be_written(tmp_path: pathlib.Path) -> None:
     (tmp_path / "bad.mlir").write_text("func.func @main() { nonsense }")
     assert re.search('bad.mlir"?:1:', run(tmp_path / "bad.mlir", "-o", tmp_path / "x.so"))
     assert sorted(os.listdir(tmp_path)) == ["bad.mlir", "module.mlir"]
+
+
+@pytest.mark.parametrize("cpu", ["x86-64-v2", "x86-64-v3"])
+def test_what_brings_its_rounding_to_bfloat16(cpu: str, tmp_path: pathlib.Path) -> None:
+    """Where the processor has no instruction for it LLVM calls a function that older compilers' libraries lack."""
+    text = """func.func @main(%x: tensor<bf16>, %y: tensor<bf16>) -> (tensor<bf16>, tensor<bf16>) {
+      %0 = stablehlo.abs %x : tensor<bf16>
+      %1 = stablehlo.maximum %x, %y : tensor<bf16>
+      return %0, %1 : tensor<bf16>, tensor<bf16>
+    }"""
+    compile_library(text, "", cpu, "module", str(tmp_path / "module.so"))
+    function = steelyard.load(tmp_path / "module.so")["main"]
+    for x, y in ((-1.5, 3.0), (2.0**-130, -1.0), (-np.inf, np.inf), (np.nan, 1.0), (-0.0, 0.0)):
+        given = [np.array(value, ml_dtypes.bfloat16) for value in (x, y)]
+        want = [np.abs(given[0]), np.maximum(*given)]
+        np.testing.assert_array_equal(np.asarray(function(*given), np.float32), np.asarray(want, np.float32))
