@@ -1,6 +1,6 @@
 # Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Compiles the corpus for a GPU, with arguments, float64 results and the errors that others make."""
+"""Compiles the corpus for a GPU, or for another machine's CPU, with arguments, float64 results and others' errors."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import concurrent.futures
 import pathlib
 import re
 import subprocess
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -15,7 +16,7 @@ import numpy as np
 import steelyard
 from corpus import PROGRAMS
 from oracle import error, evaluate
-from steelyard._runtime import Target, compile_library
+from steelyard._runtime import CPU, Target, compile_library
 
 from gpu import run
 
@@ -48,37 +49,74 @@ def leaves(arguments: Any) -> list[Any]:
     return [np.asarray(leaf) for leaf in jax.tree.leaves(arguments)]
 
 
-def expectations(name: str, text: str, scheme: str, folder: pathlib.Path) -> dict[str, Any]:
-    """Arguments, float64's results, and the error of each: of JAX in float32, or of the CPU target with the scheme.
+def with_scheme(peer: Any, given: Sequence[Any], want: Sequence[Any], calls: int) -> dict[str, Any]:
+    """The errors of the CPU target's results, with a scheme.
 
     Of what the scheme keeps between calls the least and the largest that the CPU target has, over arguments that differ by
     ``NUDGE``: where these are one number, nothing but that number is right.
     """
+    data: dict[str, Any] = {}
+    results: list[Any] = []
+    states = []
+    for factor in (1 + NUDGE, 1 - NUDGE, 1.0) if calls > 1 else (1.0,):
+        results, state = run.called(peer, [a * a.dtype.type(factor) if a.dtype.kind == "f" else a for a in given], calls)
+        states.append(state)
+    for key in states[-1]:
+        data[f"least {key}"] = np.min([state[key] for state in states], axis=0)
+        data[f"most {key}"] = np.max([state[key] for state in states], axis=0)
+    data["calls"] = np.int64(calls)
+    for index, (exact, result) in enumerate(zip(want, results, strict=True)):
+        data[f"peer{index}"] = np.float64(error(result, exact))
+    return data
+
+
+def peer_library(text: str, scheme: str, path: pathlib.Path) -> Any:
+    """The CPU target's; of a path that was loaded before the system gives what lay there then."""
+    compile_library(text, SCHEMES[scheme], HOST, path.stem, str(path))
+    library = steelyard.load(path)
+    path.unlink()
+    return library
+
+
+def expectations(name: str, text: str, scheme: str, folder: pathlib.Path) -> dict[str, Any]:
+    """Arguments, float64's results, and the error of each: of JAX in float32, or of the CPU target with the scheme."""
     function, arguments = PROGRAMS[name]
     given = leaves(arguments)
     want = evaluate(function, arguments, None)
     data: dict[str, Any] = {f"argument{i}": leaf for i, leaf in enumerate(given)}
+    data |= {f"want{i}": np.asarray(exact) for i, exact in enumerate(want)}
     if scheme:
-        library = folder / f"{slug(name)}.cpu.so"
-        compile_library(text, SCHEMES[scheme], HOST, name, str(library))
-        calls = CALLS.get(scheme, 1)
-        peer, states = steelyard.load(library)["main"], []
-        library.unlink()
-        for factor in (1 + NUDGE, 1 - NUDGE, 1.0) if calls > 1 else (1.0,):
-            results, state = run.called(
-                peer, [a * a.dtype.type(factor) if a.dtype.kind == "f" else a for a in given], calls
-            )
-            states.append(state)
-        for key in states[-1]:
-            data[f"least {key}"] = np.min([state[key] for state in states], axis=0)
-            data[f"most {key}"] = np.max([state[key] for state in states], axis=0)
-        data["calls"] = np.int64(calls)
-    else:
-        results = jax.tree.leaves(jax.jit(function)(*arguments))
+        loaded = peer_library(text, scheme, folder / f"{slug(name)}.{scheme}.peer.so")
+        return data | with_scheme(loaded["main"], given, want, CALLS.get(scheme, 1))
+    results = jax.tree.leaves(jax.jit(function)(*arguments))
     for index, (exact, result) in enumerate(zip(want, results, strict=True)):
-        data[f"want{index}"] = np.asarray(exact)
         data[f"peer{index}"] = np.float64(error(result, exact))
     return data
+
+
+def checksums(path: pathlib.Path, functions: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Of the bits of a CPU library's results here, by function; of nothing where this machine can't run it."""
+    try:
+        library = steelyard.load(path)
+    except steelyard.RunError:
+        return {}
+    data: dict[str, Any] = {}
+    for name, expected in functions.items():
+        prefix = "" if name == "main" else f"{name}/"
+        results, _ = run.called(library[name], run.arguments_of(library[name], expected), int(expected.get("calls", 1)))
+        data[f"{prefix}checksums"] = np.array([run.checksum(result) for result in results], np.uint32)
+        data[f"{prefix}host"] = np.array(run.host())
+    return data
+
+
+def save(path: pathlib.Path, functions: Mapping[str, Mapping[str, Any]], target: Target) -> None:
+    """What is expected of a library, beside it."""
+    data = {
+        f"{'' if name == 'main' else f'{name}/'}{key}": value for name, f in functions.items() for key, value in f.items()
+    }
+    if not target.is_device:
+        data |= checksums(path, functions)
+    np.savez_compressed(path.with_suffix(".npz"), **data)
 
 
 def write_commit(folder: pathlib.Path) -> None:
@@ -91,7 +129,7 @@ def programs(scheme: str, names: list[str]) -> list[str]:
     return names or (list(DELAYED) if scheme == "delayed" else list(PROGRAMS))
 
 
-def prepare(folder: pathlib.Path, names: list[str], schemes: list[str], chip: str) -> None:
+def prepare(folder: pathlib.Path, names: list[str], schemes: list[str], target: Target = CPU, cpu: str = HOST) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     # The oracle runs beside the compiler, which lets go of the interpreter.
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
@@ -101,11 +139,9 @@ def prepare(folder: pathlib.Path, names: list[str], schemes: list[str], chip: st
                 function, arguments = PROGRAMS[name]
                 text = jax.jit(function, keep_unused=True).lower(*arguments).as_text()
                 path = folder / f"{slug(name)}{'.' + scheme if scheme else ''}.so"
-                target = Target("cuda", chip=chip)
-                jobs.append(pool.submit(compile_library, text, SCHEMES[scheme], HOST, name, str(path), target))
-                expected = path.with_suffix(".npz")
-                if not expected.exists():
-                    np.savez(expected, **expectations(name, text, scheme, folder))
-        for job in jobs:
+                job = pool.submit(compile_library, text, SCHEMES[scheme], cpu, name, str(path), target)
+                jobs.append((job, path, expectations(name, text, scheme, folder)))
+        for job, path, expected in jobs:
             job.result()
+            save(path, {"main": expected}, target)
     write_commit(folder)

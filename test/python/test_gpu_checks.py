@@ -126,6 +126,7 @@ def changed(path: pathlib.Path, folder: pathlib.Path, change: Any) -> pathlib.Pa
     data = dict(np.load(path.with_suffix(".npz")))
     change(data)
     np.savez(folder / "other.npz", **data)
+    (folder / "other.so").unlink(missing_ok=True)
     (folder / "other.so").symlink_to(path)
     return folder / "other.so"
 
@@ -155,3 +156,31 @@ def test_results_of_the_first_call_are_found(delayed: pathlib.Path, tmp_path: pa
 def test_programs_that_are_prepared() -> None:
     assert prepare.programs("", []) == list(PROGRAMS) and prepare.programs("delayed", []) == list(prepare.DELAYED)
     assert prepare.programs("delayed", ["lenet"]) == ["lenet"] and set(prepare.DELAYED) < set(PROGRAMS)
+
+
+# --- Programs for another machine's CPU -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def for_a_cpu(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    folder = tmp_path_factory.mktemp("cpu")
+    prepare.prepare(folder, ["norms"], ["", "scaled"])
+    return folder
+
+
+def test_programs_for_a_cpu(for_a_cpu: pathlib.Path) -> None:
+    assert sorted(path.name for path in for_a_cpu.glob("*.so")) == ["norms.scaled.so", "norms.so"]
+    for path in for_a_cpu.glob("*.so"):
+        data = np.load(path.with_suffix(".npz"))
+        assert data["checksums"].size == 4 and str(data["host"]) == run.host()
+        assert run.check(path) == []
+
+
+def test_other_bits_are_found(
+    for_a_cpu: pathlib.Path, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And only said where other functions of another glibc may have made them."""
+    other = changed(for_a_cpu / "norms.so", tmp_path, lambda data: data["checksums"].__setitem__(2, 7))
+    assert run.check(other) == ["its bits are not those of the machine that compiled it"]
+    monkeypatch.setattr(run, "host", lambda: "glibc 9.9, AVX-512")
+    assert run.check(other) == [] and "other bits than where it was compiled" in capsys.readouterr().out
