@@ -121,3 +121,20 @@ gpu.module @kernels {
     gpu.return %e : f64
   }
 }
+
+// The C library's functions are libdevice's.
+// CHECK: gpu.module @libm
+// CHECK-DAG: llvm.func @__nv_lgamma(f64) -> f64
+// CHECK-DAG: llvm.func @__nv_exp(f64) -> f64
+// CHECK-LABEL: func @libm
+gpu.module @libm {
+  func.func @libm(%x: f64) -> f64 {
+    // CHECK: %[[GAMMA:.*]] = llvm.call @__nv_lgamma(%{{.*}}) : (f64) -> f64
+    // CHECK: %[[GROWN:.*]] = llvm.call @__nv_exp(%[[GAMMA]]) : (f64) -> f64
+    // CHECK: llvm.call @__nv_exp(%[[GROWN]]) : (f64) -> f64
+    %0 = host.libm "lgamma" %x : f64
+    %1 = host.libm "exp" %0 : f64
+    %2 = host.libm "exp" %1 : f64
+    return %2 : f64
+  }
+}

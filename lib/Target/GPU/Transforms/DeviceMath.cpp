@@ -5,6 +5,7 @@
 #include "steelyard/Dialect/Scaled/IR/Scaled.h"
 #include "steelyard/Numerics/Format.h"
 #include "steelyard/Target/GPU/Transforms/Passes.h"
+#include "steelyard/Target/Host/IR/Host.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -461,9 +462,28 @@ struct ToIntrinsic : OpRewritePattern<Op> {
   StringRef intrinsic;
 };
 
+/// Functions of the C library are libdevice's, by the same names.
+void callLibdevice(mlir::gpu::GPUModuleOp module) {
+  module.walk([&](steelyard::host::LibmOp op) {
+    std::string name = "__nv_" + op.getFunction().str();
+    Type f64 = op.getType();
+    if (!module.lookupSymbol(name)) {
+      auto builder = OpBuilder::atBlockBegin(module.getBody());
+      LLVM::LLVMFuncOp::create(builder, op.getLoc(), name,
+                               LLVM::LLVMFunctionType::get(f64, {f64}));
+    }
+    OpBuilder builder(op);
+    auto call = LLVM::CallOp::create(builder, op.getLoc(), TypeRange{f64}, name,
+                                     ValueRange{op.getX()});
+    op.replaceAllUsesWith(call.getResult());
+    op.erase();
+  });
+}
+
 struct DeviceMath : steelyard::cuda::impl::CUDADeviceMathBase<DeviceMath> {
   void runOnOperation() override {
     MLIRContext *context = &getContext();
+    callLibdevice(getOperation());
     RewritePatternSet expansions(context), intrinsics(context);
     expansions.add<CastToFloat8, CastFromFloat8, DivideByReciprocal, ExpandExp,
                    ExpandTanh, TruncateToBF16>(context);
