@@ -18,12 +18,13 @@ import ml_dtypes
 import numpy as np
 import pytest
 import steelyard
-from benchmarks.gpu import block, chains, is_selected, kernels, report, timing
+from benchmarks.gpu import block, chains, is_selected, kernels, report, steps, timing
 from benchmarks.gpu import prepare as preparing
 from benchmarks.gpu import run as runner
 from benchmarks.gpu.__main__ import arguments
 from benchmarks.gpu.prepare import all_work, contracts_in_8_bits, prepare
 from steelyard._runtime import CPU
+from steelyard.models import GPT
 from workloads import results
 
 DOCS = pathlib.Path(__file__).parents[2] / "docs"
@@ -165,6 +166,12 @@ def test_page() -> None:
     assert "| 8191 × 2047 × 4095 | FP8 | 0.110 | 0.100 | 1.10 | 0.400 | 2.00 |" in page
     assert "Geometric mean 1.00, least 0.500, of 2 chains" in page
     assert "| GPT, width 96 | 1.00 | 2.00 (0.500) | 2.00 (0.500) |" in page
+    peers = {report.JAX: 1.0, report.JAX_BF16: 0.5}
+    wide = [report.row("steps", f"GPT, width 768/{name}", 0.5, peers) | COMMON for name in steps.CONTENDERS]
+    page = report.page([*example(), *wide])
+    assert "| step | jax.jit | jax.jit, bf16 | float32 | TF32 | bfloat16 | Scalify FP16 | Scalify FP8 |" in page
+    assert "| GPT, width 96 | 1.00 | – | 2.00 (0.500) | – | – | – | 2.00 (0.500) |" in page
+    assert f"| GPT, width 768 | 1.00 | 0.500 |{' 0.500 (2.00) |' * 5}" in page and "In bf16" in page
     without = [row | {"peers": {}} for row in example()]  # where every peer failed
     assert "| softmax | 0.100 | 2.68 |  | – | – | 0.0500 |" in report.page(without)
 
@@ -276,11 +283,49 @@ def test_measuring(only: str, measuring: Any, tmp_path: pathlib.Path) -> None:
 
 
 def test_measuring_training_steps(measuring: Any, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measuring.steps, "SCHEMES", ("float32", "Scalify FP8"))
+    monkeypatch.setattr(measuring.steps, "CONTENDERS", ("float32", "Scalify FP8"))
     log = measured(measuring, tmp_path, "digits")
     assert log.faults == {"digits": []} and [report.work_of(row) for row in log.rows] == [
         "digits/float32", "digits/Scalify FP8",
     ]  # fmt: skip
+
+
+def small_gpt(monkeypatch: pytest.MonkeyPatch) -> steps.Step:
+    """The step of a GPT, at a size that takes seconds, as the only one."""
+    (step,) = [step for step in steps.all_steps() if step.name == "GPT, width 96"]
+    gpt = GPT(vocabulary=7, length=4, width=16, depth=1)
+    tokens = np.arange(10, dtype=np.int32).reshape(2, 5) % 7
+
+    def text(p: Any, tokens: Any, _: Any, multiplier: Any) -> Any:
+        return multiplier * gpt.loss(p, tokens)
+
+    small = steps._step(step.name, text, gpt.initialise(0), tokens, np.float32(0), has_mixed=True)
+    monkeypatch.setattr(steps, "all_steps", lambda: [small])
+    return small
+
+
+def test_measuring_in_mixed_precision(measuring: Any, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every contender's losses are float32's, and bfloat16 has a peer of its own."""
+    small_gpt(monkeypatch)
+    monkeypatch.setattr(measuring, "STEPS", 5)
+    log = measured(measuring, tmp_path, "GPT")
+    assert log.faults == {"GPT, width 96": []}
+    assert [report.work_of(row) for row in log.rows] == [f"GPT, width 96/{name}" for name in steps.CONTENDERS]
+    assert all(set(row["peers"]) == {report.JAX, report.JAX_BF16} for row in log.rows)
+
+
+def test_contenders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Products in TF32 are marked, those in bfloat16 are of bfloat16, parameters stay float32."""
+    step = small_gpt(monkeypatch)
+    traced = {name: jax.jit(step.of(name)[0]).trace(*step.state, *step.batch) for name in step.contenders}
+    lowered = {name: one.lower(lowering_platforms=("cuda",)) for name, one in traced.items()}
+    for name, marks in ((steps.TF32, "tf32"), (steps.BFLOAT16, "xbf16>, tensor<")):
+        products = [line for line in lowered[name].as_text().splitlines() if "dot_general" in line]
+        assert products and all(marks in line for line in products)
+    plain = lowered[steps.FLOAT32].as_text()
+    assert "tf32" not in plain and "bf16" not in plain
+    state = jax.tree.leaves(lowered[steps.BFLOAT16].out_info)
+    assert all(leaf.dtype == np.float32 for leaf in state)
 
 
 def test_a_peer_that_fails_does_not_lose_the_rest(

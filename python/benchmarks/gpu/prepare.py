@@ -87,7 +87,7 @@ def prepare(folder: pathlib.Path, chip: str, only: str, seed: int) -> bool:
     failures = []
     work = [one for one in all_work(drawn) if is_selected(only, one.group, one.names[0])]
     chosen = [step for step in steps.all_steps() if is_selected(only, "steps", step.name)]
-    training = [(step, name) for step in chosen for name in steps.SCHEMES]
+    training = [(step, name) for step in chosen for name in step.contenders]
     with tqdm(total=len(work) + len(training), unit="library", disable=None) as progress:
         for one in work:
             name = ", ".join(one.names)
@@ -99,8 +99,8 @@ def prepare(folder: pathlib.Path, chip: str, only: str, seed: int) -> bool:
                 failures.append(f"{name}: {error}")
             progress.update()
         for step, name in training:
-            scheme = steps.scheme(name)
-            compiled = steelyard.jit(step.function, scheme=scheme, donate_argnums=steps.DONATED, target="cuda", chip=chip)
+            function, scheme = step.of(name)
+            compiled = steelyard.jit(function, scheme=scheme, donate_argnums=steps.DONATED, target="cuda", chip=chip)
             try:
                 compiled.save(path_of(folder, step.name, name), *step.state, *step.batch, cpu=HOST)
             except Exception as error:

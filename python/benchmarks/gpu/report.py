@@ -13,9 +13,12 @@ from typing import Any
 Row = dict[str, Any]
 
 OURS_BF16, TORCH, TORCH_FP8, JAX, PADDED = "bf16", "torch.compile", "torch._scaled_mm", "jax.jit", "next multiples of 16"
+JAX_BF16 = "jax.jit, bf16"  # parameters and Adam in float32
 TORCH_PADDED = "torch.compile, next multiples of 16"
 # Where figures and page lie in the documentation.
 RESULTS, PAGE = "results/gpu.json", "speed-gpu.md"
+#: Columns of training steps: ``steps.CONTENDERS``.
+STEPS = ("float32", "TF32", "bfloat16", "Scalify FP16", "Scalify FP8")
 GROUPS = ("kernels", "block", "odd", "chains", "steps")
 
 
@@ -204,19 +207,27 @@ def _steps(rows: Sequence[Row]) -> str:
     for one in rows:
         step, _, scheme = work_of(one).rpartition("/")
         steps.setdefault(step, {})[scheme] = one
-    schemes = list(dict.fromkeys(scheme for found in steps.values() for scheme in found))
+    schemes = [scheme for scheme in STEPS if any(scheme in found for found in steps.values())]
+    known = [peer for peer in (JAX, JAX_BF16) if any(peer in one["peers"] for one in rows)] or [JAX]
     lines = []
     for step, found in steps.items():
-        peer = next((one["peers"].get(JAX) for one in found.values()), None)
-        cells = []
+        peers = {peer: value for one in found.values() for peer, value in one["peers"].items()}
+        cells = [number(peers.get(peer)) for peer in known]
         for scheme in schemes:
             value = found[scheme]["value"] if scheme in found else None
-            speed = ratio(peer, value)
+            speed = ratio(peers.get(JAX), value)
             cells.append(f"{number(value)} ({number(speed)})" if value is not None else "–")
-        lines.append((step, number(peer), *cells))
+        lines.append((step, *cells))
+    mixed = ""
+    if JAX_BF16 in known:
+        mixed = (
+            " In bf16, JAX's and ours, loss and gradients are computed in bfloat16 from parameters that Adam has in "
+            "float32; TF32 is what jax.jit multiplies float32 in by default."
+        )
     return (
         "Training steps (loss, gradients, Adam), milliseconds of 100 in a row, beside jax.jit of the same function in "
-        "float32 on the same GPU; in parentheses its time over ours.\n\n" + _table(("step", "jax.jit", *schemes), lines)
+        f"float32 on the same GPU; in parentheses its time over ours.{mixed}\n\n"
+        + _table(("step", *known, *schemes), lines)
     )
 
 
