@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
-import sentencepiece
 from numpy.typing import NDArray
 
 Tokens = NDArray[np.int32]
@@ -66,6 +65,8 @@ class BytePairTokenizer:
     """
 
     def __init__(self, text: str, size: int) -> None:
+        import sentencepiece  # characters do without
+
         model = io.BytesIO()
         try:
             sentencepiece.SentencePieceTrainer.Train(

@@ -48,7 +48,7 @@ def test_scalify_quick(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, 
 
 def test_scalify_of_byte_pairs() -> None:
     options = scalify.arguments(["--tokens", "byte-pairs", "--vocabulary", "400", *SMALL])
-    task = scalify.make_task(options)
+    task = scalify.make_task(options, Functions())
     assert task.model.vocabulary == task.tokenizer.size == 400
     step = training.contenders(task, CPU)[training.FLOAT32]
     losses = training.train(task, CPU, training.FLOAT32, step, seed=0).losses
@@ -78,7 +78,7 @@ def test_scalify_refuses(
 
 
 def test_a_run_that_fails_ends() -> None:
-    task = scalify.make_task(scalify.arguments(SMALL))
+    task = scalify.make_task(scalify.arguments(SMALL), Functions())
     step = training.contenders(task, CPU)[training.FLOAT32]
     run = training.train(task, CPU, training.FLOAT32, lambda *a: (*step(*a)[:2], np.float32("nan")), seed=0)
     assert len(run.losses) == 1 and np.isnan(run.losses[0])
@@ -109,13 +109,14 @@ def test_prepared_scalify(
     prepared, out = tmp_path / "prepared", tmp_path / "out"
     options = ["--demo", *SMALL]
     assert run_main(scalify, monkeypatch, *options, "--prepare", prepared) == 0
-    assert {path.name for path in prepared.iterdir()} == {"COMMIT", "sample.so", "step_of_40_scalify.so"}
+    assert {path.name for path in prepared.iterdir()} == {"COMMIT", "sample.so", "step_of_40_scalify.so", "text.npz"}
     capsys.readouterr()
     assert run_main(scalify, monkeypatch, *options, "--output-dir", out) == 0
     here = capsys.readouterr().out
     program = f"""
 import sys
-sys.modules["steelyard._native"] = None
+for absent in ("steelyard._native", "sentencepiece", "bible", "sklearn"):
+    sys.modules[absent] = None
 from workloads.scalify.__main__ import main
 sys.argv = ["scalify", *{options}, "--prepared", {str(prepared)!r}, "--output-dir", {str(out)!r}]
 sys.exit(main())

@@ -61,7 +61,10 @@ def main() -> int:
         out = made.output(options.output_dir)
         if not made.is_preparing:
             out.mkdir(parents=True, exist_ok=True)
-        task = make_task(options)
+        task = make_task(options, made)
+    except functions.NotPrepared as error:
+        print(f"workloads.scalify: {error}", file=sys.stderr)
+        return 1
     except OSError as error:
         print(f"workloads.scalify: cannot write {error.filename}: {error.strerror}", file=sys.stderr)
         return 1
@@ -82,14 +85,15 @@ def main() -> int:
         return 1
 
 
-def make_task(options: argparse.Namespace) -> Task:
+def make_task(options: argparse.Namespace, made: Functions) -> Task:
     for name in ("width", "depth", "length", "vocabulary"):
         if getattr(options, name) < 1:
             raise ValueError(f"--{name} is at least 1, got {getattr(options, name)}")
     steps = options.steps or (200 if options.quick else 1200)
     if steps < 20:
         raise ValueError(f"--steps is at least 20, got {steps}")
-    whole = text.scripture()
+    (encoded,) = made.arrays("text", lambda: (np.frombuffer(text.scripture().encode(), np.uint8),))
+    whole = encoded.tobytes().decode()
     tokenizer: text.Tokenizer
     if options.tokens == "characters":
         tokenizer = text.CharacterTokenizer(whole)
