@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import functools
 import pathlib
 import re
 import subprocess
@@ -78,11 +79,15 @@ def peer_library(text: str, scheme: str, path: pathlib.Path) -> Any:
     return library
 
 
+@functools.cache
+def in_float64(name: str) -> list[Any]:
+    return evaluate(*PROGRAMS[name], None)
+
+
 def expectations(name: str, text: str, scheme: str, folder: pathlib.Path) -> dict[str, Any]:
     """Arguments, float64's results, and the error of each: of JAX in float32, or of the CPU target with the scheme."""
     function, arguments = PROGRAMS[name]
-    given = leaves(arguments)
-    want = evaluate(function, arguments, None)
+    given, want = leaves(arguments), in_float64(name)
     data: dict[str, Any] = {f"argument{i}": leaf for i, leaf in enumerate(given)}
     data |= {f"want{i}": np.asarray(exact) for i, exact in enumerate(want)}
     if scheme:
@@ -119,6 +124,14 @@ def save(path: pathlib.Path, functions: Mapping[str, Mapping[str, Any]], target:
     np.savez_compressed(path.with_suffix(".npz"), **data)
 
 
+def finish(work: Sequence[Any], target: Target) -> None:
+    """Of a program that is being compiled, if there is one."""
+    if work:
+        job, path, expected = work
+        job.result()
+        save(path, {"main": expected}, target)
+
+
 def write_commit(folder: pathlib.Path) -> None:
     commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
     (folder / "COMMIT").write_text(commit)
@@ -133,15 +146,15 @@ def prepare(folder: pathlib.Path, names: list[str], schemes: list[str], target: 
     folder.mkdir(parents=True, exist_ok=True)
     # The oracle runs beside the compiler, which lets go of the interpreter.
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        jobs = []
+        before: list[Any] = []
         for scheme in schemes:
             for name in programs(scheme, names):
                 function, arguments = PROGRAMS[name]
                 text = jax.jit(function, keep_unused=True).lower(*arguments).as_text()
                 path = folder / f"{slug(name)}{'.' + scheme if scheme else ''}.so"
                 job = pool.submit(compile_library, text, SCHEMES[scheme], cpu, name, str(path), target)
-                jobs.append((job, path, expectations(name, text, scheme, folder)))
-        for job, path, expected in jobs:
-            job.result()
-            save(path, {"main": expected}, target)
+                expected = expectations(name, text, scheme, folder)
+                finish(before, target)
+                before = [job, path, expected]
+        finish(before, target)
     write_commit(folder)
