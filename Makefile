@@ -58,7 +58,9 @@ fuzz: build
 	PYTHONPATH=$(CURDIR)/$(BUILD)/python:$(CURDIR)/python:$(CURDIR)/test STEELYARD_BUILD=$(BUILD) sh -c '\
 	  status=0; for kind in parser pipeline; do \
 	    $(PYTHON) -m fuzz $$kind --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED) --jobs $(JOBS) || status=1; \
-	  done; exit $$status'
+	  done; \
+	  $(PYTHON) -m fuzz pipeline --target cuda --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED) --jobs $(JOBS) || status=1; \
+	  exit $$status'
 
 bench: build
 	$(RUN) -m benchmarks --output-dir $(BUILD)/bench

@@ -17,19 +17,23 @@ from tqdm import tqdm
 from fuzz.cases import Find
 
 
-def fuzzer(kind: str) -> Any:
+def fuzzer(kind: str, target: str = "cpu") -> Any:
     if kind == "parser":
         from fuzz.parser import ParserFuzzer
 
         return ParserFuzzer()
+    if target == "cuda":
+        from fuzz.device import DeviceFuzzer
+
+        return DeviceFuzzer()
     from fuzz.pipeline import PipelineFuzzer
 
     return PipelineFuzzer()
 
 
-def work(kind: str, seed: int, numbers: range, seconds: float, outcomes: Any) -> None:
+def work(kind: str, target: str, seed: int, numbers: range, seconds: float, outcomes: Any) -> None:
     """Every case of ``numbers`` until the time is over."""
-    cases, end = fuzzer(kind), time.monotonic() + seconds
+    cases, end = fuzzer(kind, target), time.monotonic() + seconds
     for number in numbers:
         if time.monotonic() > end:
             break
@@ -42,7 +46,15 @@ def hunt(options: argparse.Namespace) -> tuple[collections.Counter[str], dict[st
     outcomes = context.Queue()
     workers = [
         context.Process(
-            target=work, args=(options.kind, options.seed, range(i, options.cases, options.jobs), options.seconds, outcomes)
+            target=work,
+            args=(
+                options.kind,
+                options.target,
+                options.seed,
+                range(i, options.cases, options.jobs),
+                options.seconds,
+                outcomes,
+            ),
         )
         for i in range(options.jobs)
     ]

@@ -143,6 +143,15 @@ def round_significant(array: np.ndarray, bits: int) -> np.ndarray:
     return np.ldexp(np.rint(np.ldexp(significand, bits)), exponent - bits)
 
 
+def scheme_of(seed: int, number: int) -> str:
+    return random.Random(f"{seed} {number} scheme").choices(list(SCHEMES), list(SCHEMES.values()))[0]
+
+
+def tolerance(scheme: str) -> float:
+    """How far a result with a scheme may be off where roundings cost little."""
+    return 2.0 ** (-3 if "quantize" in scheme else -8)
+
+
 class PipelineFuzzer:
     def __init__(self) -> None:
         self._server = Server()
@@ -172,9 +181,11 @@ class PipelineFuzzer:
         return self._mutator.gentle(rng.choices(self._corpus, self._weights)[0], rng.choice([1, 1, 2, 3]))
 
     def run(self, seed: int, number: int) -> Outcome:
-        text = self.text(seed, number)
-        scheme = random.Random(f"{seed} {number} scheme").choices(list(SCHEMES), list(SCHEMES.values()))[0]
-        return self.check(text, scheme, number)
+        return self.check(self.text(seed, number), scheme_of(seed, number), number)
+
+    def accepts(self, text: str) -> bool:
+        """Whether the reference does."""
+        return self._reference.accepts(text)
 
     def check(self, text: str, scheme: str, seed: int) -> Outcome:
         """Compiles and runs; what comes out is compared where the reference knows it."""
@@ -187,7 +198,7 @@ class PipelineFuzzer:
         if found or arguments is None:
             return Outcome(answer.kind, found)
         if answer.kind == "rejected":
-            if UNSUPPORTED.search(answer.message) or not self._reference.accepts(text):
+            if UNSUPPORTED.search(answer.message) or not self.accepts(text):
                 return Outcome("rejected")
             return Outcome("refused", Find(text, RUN, scheme, seed, f"refused: {answer.message}"))
         if answer.kind != "ran" or not is_specified(text) or self._selects_openly(text, arguments, scheme):
@@ -206,7 +217,7 @@ class PipelineFuzzer:
         probe = returning(text, [(name, kind) for name, kind, _ in operands])
         if probe is None:
             return True
-        runs = list(self._ways(probe, arguments, scheme)) if scheme else [self._reference.run(probe, arguments)]
+        runs = list(self.ways(probe, arguments, scheme)) if scheme else [self._reference.run(probe, arguments)]
         known = [run for run in runs if not isinstance(run, str)]
         return len(known) < len(runs) or any(
             has_ties([run[index] for run in known], windows, not scheme) for index, (_, _, windows) in enumerate(operands)
@@ -225,7 +236,7 @@ class PipelineFuzzer:
             runs.append(self._reference.run(in_float64(probe, *NARROW), widened(arguments)))
         return any(isinstance(run, str) or any(np.isnan(a.astype(np.float64)).any() for a in run) for run in runs)
 
-    def _ways(self, text: str, arguments: Results, scheme: str) -> Iterator[Results | str]:
+    def ways(self, text: str, arguments: Results, scheme: str) -> Iterator[Results | str]:
         """The reference's results in float64, as the program is, and rounded to few bits in float64."""
         inputs = widened(arguments)
         wide = in_float64(text, *NARROW)
@@ -261,7 +272,7 @@ class PipelineFuzzer:
 
     def _compare_scaled(self, text: str, scheme: str, arguments: Results, got: Results) -> str | None:
         """As ``_compare``, with the error that roundings of the same program to few bits make in float64."""
-        exact, narrow, few, fewer = self._ways(text, arguments, scheme)
+        exact, narrow, few, fewer = self.ways(text, arguments, scheme)
         if isinstance(narrow, str) or isinstance(exact, str) or isinstance(few, str) or isinstance(fewer, str):
             return ""
         is_known = True
@@ -280,7 +291,7 @@ class PipelineFuzzer:
             spread = max(distance(other.astype(want.dtype), want) for other in others)
             if spread > 0.05:
                 is_known = False
-            elif distance(ours.astype(want.dtype), want) > max(8 * spread, 2.0 ** (-3 if "quantize" in scheme else -8)):
+            elif distance(ours.astype(want.dtype), want) > max(8 * spread, tolerance(scheme)):
                 return difference(index, got, exact)
         return None if is_known else ""
 

@@ -17,7 +17,8 @@ from steelyard._types import DTYPES
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("STEELYARD_BUILD", REPOSITORY / "build"))
-ROUND_TRIP, RUN = 0, 1
+#: Of the last the server knows nothing: ``fuzz.device``.
+ROUND_TRIP, RUN, DEVICE = 0, 1, 2
 #: Of one child: seconds of its processor time, bytes of its memory.
 SECONDS, MEMORY = 20, 4 << 30
 

@@ -16,12 +16,12 @@ from jaxlib.mlir import ir
 from steelyard import Scalify
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from fuzz import pipeline, probe, server  # noqa: E402
+from fuzz import device, pipeline, probe, server  # noqa: E402
 from fuzz.cases import Find, find_of  # noqa: E402
 from fuzz.generate import Generator  # noqa: E402
 from fuzz.minimise import minimise  # noqa: E402
 from fuzz.mutate import Mutator  # noqa: E402
-from fuzz.server import ROUND_TRIP, RUN, Server  # noqa: E402
+from fuzz.server import DEVICE, ROUND_TRIP, RUN, Server  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -187,3 +187,63 @@ def test_what_is_nearly_zero() -> None:
     assert not pipeline.is_of_xla(text, zero, far, lambda: False)
     assert pipeline.is_of_xla(text + "\n%2 = stablehlo.ceil %1 : tensor<f32>", zero, far, lambda: False)
     assert not pipeline.is_of_xla("%1 = stablehlo.sine %0 : tensor<f32>", zero, nearly, lambda: False)
+
+
+# --- For a GPU ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def for_a_gpu() -> Iterator[device.DeviceFuzzer]:
+    one = device.DeviceFuzzer()
+    yield one
+    one.close()
+
+
+def test_what_is_said_of_programs_for_a_gpu(
+    for_a_gpu: device.DeviceFuzzer, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    assert device.assembled(REDUCED, Scalify().pipeline()).kind == "compiled"
+    assert for_a_gpu.check(REDUCED, "", 0).kind == "compiled" and for_a_gpu.check(REDUCED[:90], "", 0).kind == "rejected"
+    outcome = for_a_gpu.check(REDUCED, "no-such-pass", 0)
+    assert outcome.find and outcome.find.message.startswith("refused: ") and outcome.find.mode == DEVICE
+    monkeypatch.setattr(
+        device.assemble, "assemble", lambda *_: ["rows_0: 255 registers, 8 bytes of spills, 0 bytes shared"]
+    )
+    find = for_a_gpu.check(REDUCED, "", 0).find
+    assert find and find.message == "bad: spills: rows_0: 255 registers, 8 bytes of spills, 0 bytes shared"
+    monkeypatch.setattr(device, "SECONDS", 0.001)
+    assert device.assembled(REDUCED, "").kind == "hang"
+
+
+SUMS = """func.func public @main(%v1: tensor<7x3xf32>, %v2: tensor<3xi32>) -> (tensor<7xf32>, tensor<3xi32>) {
+  %v3 = stablehlo.constant dense<0.0> : tensor<f32>
+  %v4 = stablehlo.reduce(%v1 init: %v3) applies stablehlo.add across dimensions = [1] : \
+(tensor<7x3xf32>, tensor<f32>) -> tensor<7xf32>
+  %v5 = stablehlo.add %v2, %v2 : tensor<3xi32>
+  return %v4, %v5 : tensor<7xf32>, tensor<3xi32>
+}
+"""
+
+
+@pytest.mark.parametrize("scheme", ["", Scalify(matmul=None).pipeline()])
+def test_what_is_expected_of_a_gpu(for_a_gpu: device.DeviceFuzzer, scheme: str) -> None:
+    data = for_a_gpu.expectations(SUMS, scheme, 1)
+    assert data is not None
+    x, counts = data["argument0"], data["argument1"]
+    np.testing.assert_allclose(data["want0"], x.astype("f8").sum(1), rtol=1e-6)
+    assert np.array_equal(data["want1"], 2 * counts) and "bound1" not in data
+    assert 0 < data["bound0"] <= 2.0**-6 * np.abs(data["want0"]).max()
+    hangs = (
+        "%v6 = stablehlo.constant dense<1.23456789e7> : tensor<7xf32>\n  %v7 = stablehlo.multiply %v4, %v6 : tensor<7xf32>"
+    )
+    hangs = SUMS.replace("return %v4", f"{hangs}\n  %v8 = stablehlo.sine %v7 : tensor<7xf32>\n  return %v8")
+    assert for_a_gpu.expectations(hangs, scheme, 1) is None  # on single roundings
+
+
+def test_programs_that_are_prepared_for_a_gpu(
+    for_a_gpu: device.DeviceFuzzer, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(for_a_gpu, "text", lambda seed, number: SUMS if number == 1 else LOOP)
+    assert for_a_gpu.prepare(tmp_path, 3, 2) == 1
+    assert {path.name for path in tmp_path.iterdir()} == {f"case-3-00001.{ending}" for ending in ("mlir", "npz", "so")}
+    assert Find.load(tmp_path / "case-3-00001.mlir").text == SUMS
