@@ -122,7 +122,9 @@ def check_function(function: Any, data: Mapping[str, Array]) -> list[str]:
     wanted = sum(name.startswith("want") for name in data)
     if len(first) != wanted:
         return [f"{len(first)} results, not {wanted}"]
-    faults = state_faults(state, data) + result_faults(first, data)
+    faults = result_faults(first, data)
+    if "calls" in data:
+        faults += state_faults(state, data)
     if any(state[name].tobytes() != state_again[name].tobytes() for name in state):
         faults.append("what is kept differs between two runs")
     for index, (one, other) in enumerate(zip(first, second, strict=True)):
