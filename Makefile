@@ -45,6 +45,7 @@ check-gpu: build
 	PYTHONPATH=$(CURDIR)/$(BUILD)/python:$(CURDIR)/python:$(CURDIR)/test:$(CURDIR)/test/python sh -ec '\
 	  $(BUILD)/bin/runtime-cudadevice; \
 	  $(PYTHON) -m gpu prepare $(BUILD)/gpu; $(PYTHON) -m gpu run $(BUILD)/gpu; \
+	  $(PYTHON) -m gpu prepare-edges $(BUILD)/gpu-edges; $(PYTHON) -m gpu run $(BUILD)/gpu-edges; \
 	  $(PYTHON) -m gpu prepare-numbers $(BUILD)/gpu-numbers; $(PYTHON) -m gpu run-numbers $(BUILD)/gpu-numbers; \
 	  STEELYARD_BUILD=$(BUILD) $(PYTHON) -m pytest -q test/python/test_device.py'
 
