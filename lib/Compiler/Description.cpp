@@ -4,6 +4,8 @@
 
 #include "Description.h"
 
+#include "steelyard/Target/GPU/Transforms/DeviceCode.h"
+
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/IR/Constants.h"
@@ -58,13 +60,19 @@ public:
           {module.getNamedGlobal(name), i64(bytesOf(name))}));
     }
     return record<steelyard_executable_desc>(
-        {i32(STEELYARD_ABI_VERSION), i32(0), i64(functions.size()),
+        {i32(STEELYARD_ABI_VERSION), i32(flags(device)), i64(functions.size()),
          array(described), string(target), string(machine.getTargetCPU()),
          string(requiredFeatures(machine)), i64(images.size()), array(images),
          i64(constants.size()), array(constants), null(), null()});
   }
 
 private:
+  static uint32_t flags(const DeviceCode &device) {
+    return cuda::canOverlapLaunches(device.chip)
+               ? STEELYARD_EXECUTABLE_KERNELS_WAIT
+               : 0;
+  }
+
   Constant *null() { return ConstantPointerNull::get(pointer); }
   Constant *i32(uint32_t value) {
     return ConstantInt::get(Type::getInt32Ty(module.getContext()), value);

@@ -4,6 +4,7 @@
 
 #include "steelyard/Conversion/CastToArith/CastToArith.h"
 #include "steelyard/Pipelines/Pipelines.h"
+#include "steelyard/Target/GPU/Transforms/DeviceCode.h"
 #include "steelyard/Target/GPU/Transforms/Passes.h"
 #include "steelyard/Target/Host/Transforms/Passes.h"
 
@@ -26,6 +27,12 @@ static void buildLinalg(OpPassManager &pm, const TargetOptions &) {
   steelyard::convertToLinalg(pm, options);
 }
 
+static std::unique_ptr<Pass> createFuse() {
+  host::HostFuseElementwiseOptions options;
+  options.keepCrossed = true; // a kernel of its own reads both in lines
+  return host::createHostFuseElementwise(options);
+}
+
 static void buildKernels(OpPassManager &pm, const TargetOptions &) {
   pm.addNestedPass<func::FuncOp>(cuda::createCUDACountLoops());
   pm.addNestedPass<func::FuncOp>(cuda::createCUDAContractions());
@@ -34,9 +41,11 @@ static void buildKernels(OpPassManager &pm, const TargetOptions &) {
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   // Exponents stay tensors of rank 0: they are computed where they are used.
-  pm.addNestedPass<func::FuncOp>(host::createHostFuseElementwise());
+  pm.addNestedPass<func::FuncOp>(createFuse());
   pm.addPass(createCSEPass());
   pm.addNestedPass<func::FuncOp>(cuda::createCUDAEpilogues());
+  pm.addPass(cuda::createCUDARecompute());
+  pm.addNestedPass<func::FuncOp>(createFuse());
   pm.addPass(cuda::createCUDASplitReductions());
   pm.addPass(createCSEPass());
   pm.addPass(cuda::createCUDAFormKernels());
@@ -61,6 +70,9 @@ static void buildBinary(OpPassManager &pm, const TargetOptions &options,
                         StringRef format) {
   OpPassManager &kernels = pm.nest<gpu::GPUModuleOp>();
   kernels.addPass(createLowerAffinePass());
+  if (cuda::canOverlapLaunches(options.chip)) {
+    kernels.addPass(cuda::createCUDAOverlapLaunches());
+  }
   kernels.addPass(cuda::createCUDADeviceMath());
   kernels.addPass(createConvertScaledCastToArith());
   kernels.addPass(createVerifyNoArithOnSmallFloats());

@@ -328,6 +328,7 @@ static Status createExecutable(const steelyard_executable_desc *desc,
   executable.target = desc->target ? desc->target : "cpu";
   executable.processor = desc->processor ? desc->processor : "";
   executable.features = desc->features ? desc->features : "";
+  executable.kernelsWait = desc->flags & STEELYARD_EXECUTABLE_KERNELS_WAIT;
   if (executable.target != "cpu" && executable.target != "cuda") {
     return unimplemented("an executable for '" + executable.target +
                          "'; this runtime runs those for 'cpu' and 'cuda'");

@@ -21,6 +21,7 @@ struct steelyard_executable {
   void (*release)(void *owner) = nullptr;
   void *owner = nullptr;
 
+  bool kernelsWait = false; // STEELYARD_EXECUTABLE_KERNELS_WAIT
   std::vector<steelyard_gpu_image> images;
   std::vector<steelyard_constant> constants;
   mutable steelyard::runtime::cuda::Modules modules;

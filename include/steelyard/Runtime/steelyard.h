@@ -372,9 +372,16 @@ typedef struct steelyard_constant {
   int64_t bytes;
 } steelyard_constant;
 
+enum {
+  /* Kernels wait themselves, before anything else, for what comes before them
+     in their stream (PTX ISA, "griddepcontrol.wait"): they may be launched
+     ahead of its end. Since 3.3. */
+  STEELYARD_EXECUTABLE_KERNELS_WAIT = 1
+};
+
 typedef struct steelyard_executable_desc {
   uint32_t abi_version; /* STEELYARD_ABI_VERSION */
-  uint32_t reserved;    /* 0 */
+  uint32_t flags;       /* STEELYARD_EXECUTABLE_*; 0 before 3.3 */
   int64_t function_count;
   const steelyard_function *functions;
   /* What the code runs on: "cpu" or "cuda". Null is "cpu". */

@@ -83,7 +83,7 @@ Status bindFunctions(void *handle, const char *path, Driver &driver) {
     return failedPrecondition(
         format("%s is no CUDA driver: it has no cuDriverGetVersion", path));
   }
-  int version = 0;
+  int &version = driver.version;
   Result result = driver.driverGetVersion(&version);
   if (result == kSuccess && version < kOldestVersion) {
     return failedPrecondition(

@@ -84,6 +84,26 @@ enum : unsigned { kEventDefault = 0, kEventWithoutTiming = 2 };
 
 enum : unsigned { kEventRecordDefault = 0, kEventRecordExternal = 1 };
 
+enum : int { kProgrammaticStreamSerialization = 6 };
+
+/// CUlaunchAttribute, of those whose value is an int.
+struct LaunchAttribute {
+  int id = 0;
+  int padding = 0;
+  int value = 0;
+  int rest[15] = {}; // of a union of 64 bytes
+};
+
+/// CUlaunchConfig.
+struct LaunchConfig {
+  unsigned gridX = 0, gridY = 0, gridZ = 0;
+  unsigned blockX = 0, blockY = 0, blockZ = 0;
+  unsigned sharedBytes = 0;
+  StreamHandle stream = nullptr;
+  LaunchAttribute *attributes = nullptr;
+  unsigned attributeCount = 0;
+};
+
 using CaptureMode = int;
 enum : int { kCaptureThreadLocal = 1, kCaptureRelaxed = 2 };
 
@@ -157,10 +177,9 @@ enum : int { kCaptureNone = 0 };
     (int *value, FunctionAttribute attribute, KernelHandle kernel))            \
   F(functionSetAttribute, "cuFuncSetAttribute",                                \
     (KernelHandle kernel, FunctionAttribute attribute, int value))             \
-  F(launchKernel, "cuLaunchKernel",                                            \
-    (KernelHandle kernel, unsigned gridX, unsigned gridY, unsigned gridZ,      \
-     unsigned blockX, unsigned blockY, unsigned blockZ, unsigned sharedBytes,  \
-     StreamHandle stream, void **parameters, void **extra))
+  F(launchKernel, "cuLaunchKernelEx",                                          \
+    (const LaunchConfig *config, KernelHandle kernel, void **parameters,       \
+     void **extra))
 
 /// A device that the driver has.
 struct Device {
@@ -181,6 +200,7 @@ struct Driver {
   STEELYARD_CUDA_FUNCTIONS(STEELYARD_CUDA_MEMBER)
 #undef STEELYARD_CUDA_MEMBER
 
+  int version = 0;             // 12030: 12.3
   std::vector<Device> devices; // never empty
 
   /// "CUDA_ERROR_OUT_OF_MEMORY: out of memory", and what follows from it.

@@ -45,9 +45,15 @@ static Status launch(Session &session, int64_t index, const uint32_t *grid,
     return status;
   }
   ++session.trace.operations;
-  Result result = session.driver().launchKernel(
-      kernel->handle, grid[0], grid[1], grid[2], block[0], block[1], block[2],
-      sharedBytes, session.stream, arguments, /*extra=*/nullptr);
+  LaunchAttribute ahead;
+  ahead.id = kProgrammaticStreamSerialization;
+  ahead.value = 1;
+  LaunchConfig config{grid[0], grid[1], grid[2], block[0], block[1], block[2],
+                      sharedBytes, session.stream, &ahead,
+                      // Not before what comes first has ended.
+                      session.launchesAhead && session.running->kernelsWait()};
+  Result result = session.driver().launchKernel(&config, kernel->handle,
+                                                arguments, /*extra=*/nullptr);
   if (result == kSuccess) {
     return Status();
   }

@@ -203,6 +203,8 @@ Status Module::reserveShared(Kernel &kernel, uint32_t bytes) {
   return Status();
 }
 
+bool Module::kernelsWait() const { return executable.kernelsWait; }
+
 void Module::keepClosing(const std::shared_ptr<Graphs> &added) {
   std::lock_guard<std::mutex> lock(mutex);
   std::erase_if(graphs, [](const auto &each) { return each.expired(); });

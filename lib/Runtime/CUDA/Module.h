@@ -44,6 +44,9 @@ public:
 
   int ordinal() const { return primary.device.ordinal; }
 
+  /// Whether kernels wait themselves for what comes before them in the stream.
+  bool kernelsWait() const;
+
   /// Null when there is no kernel `index`.
   Kernel *kernel(int64_t index) {
     return index >= 0 && static_cast<size_t>(index) < kernels.size()

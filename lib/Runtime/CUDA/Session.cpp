@@ -71,18 +71,30 @@ Current::~Current() {
 Session::Session(const Driver &driver, const Device &device)
     : primary(driver, device), points(driver), marks(driver) {}
 
-/// Whether calls may be replayed. Not where CUDA is to show which launch fails.
-static Status readReplays(bool &replays) {
-  const char *wanted = std::getenv("STEELYARD_CUDA_GRAPHS");
+/// The first CUDA driver that captures launches ahead of the end of others
+/// (CUDA 12.3's release notes, "CUDA Graphs").
+static constexpr int kCapturesAhead = 12030;
+
+/// A variable that turns off what is on.
+static Status readSwitch(const char *name, bool &isOn) {
+  const char *wanted = std::getenv(name);
   std::string value = wanted && *wanted ? wanted : "1";
   if (value != "0" && value != "1") {
-    return invalidArgument("STEELYARD_CUDA_GRAPHS is '" + value +
+    return invalidArgument(std::string(name) + " is '" + value +
                            "', not 0 or 1");
   }
-  const char *blocking = std::getenv("CUDA_LAUNCH_BLOCKING");
-  replays =
-      value == "1" && (!blocking || std::strtol(blocking, nullptr, 10) == 0);
+  isOn = isOn && value == "1";
   return Status();
+}
+
+Status Session::readSettings() {
+  // Not where CUDA is to show which launch fails.
+  const char *blocking = std::getenv("CUDA_LAUNCH_BLOCKING");
+  replaysCalls = !blocking || std::strtol(blocking, nullptr, 10) == 0;
+  launchesAhead = device().major >= 9 && driver().version >= kCapturesAhead;
+  Status status = readSwitch("STEELYARD_CUDA_GRAPHS", replaysCalls);
+  return status.ok() ? readSwitch("STEELYARD_CUDA_AHEAD", launchesAhead)
+                     : status;
 }
 
 Status Session::open(int ordinal, StreamHandle stream,
@@ -94,7 +106,7 @@ Status Session::open(int ordinal, StreamHandle stream,
     return status;
   }
   std::unique_ptr<Session> opening(new Session(*driver, *device));
-  status = readReplays(opening->replaysCalls);
+  status = opening->readSettings();
   if (status.ok()) {
     status = opening->primary.retain();
   }

@@ -130,6 +130,11 @@ public:
   void *const ranges = rangeDomain(); // null: nobody listens
   const char *operation = nullptr;    // what comes next is called; or null
 
+  /// Kernels that wait themselves are launched ahead of the end of what comes
+  /// before them: on devices from compute capability 9.0 on, where CUDA
+  /// captures that, from 12.3 on.
+  bool launchesAhead = false;
+
   bool replaysCalls = true;
   StreamHandle captureStream = nullptr;        // once needed
   std::vector<std::shared_ptr<Graphs>> graphs; // one a module
@@ -137,6 +142,9 @@ public:
 
 private:
   Session(const Driver &driver, const Device &device);
+
+  /// Of the environment.
+  Status readSettings();
 
   bool isOfDevice(Address address) const;
   Status explainPointer(Address address, const std::string &what) const;

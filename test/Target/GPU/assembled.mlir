@@ -6,10 +6,14 @@
 // Every schedule's code is accepted by ptxas, and none spills.
 // CHECK-NOT: {{[1-9][0-9]*}} bytes of spills
 // CHECK: columns_{{[0-9]}}: {{[0-9]+}} registers, 0 bytes of spills, 4096 bytes shared
-// CHECK: merged_{{[0-9]}}: {{[0-9]+}} registers, 0 bytes of spills, 4096 bytes shared
+// CHECK: merged_{{[0-9]}}: {{[0-9]+}} registers, 0 bytes of spills, 8192 bytes shared
 // CHECK: rows_{{[0-9]}}: {{[0-9]+}} registers, 0 bytes of spills, 32 bytes shared
 // CHECK-NOT: {{[1-9][0-9]*}} bytes of spills
 
+// A kernel waits for those before it ahead of anything else.
+// PTX: griddepcontrol.launch_dependents
+// PTX-NOT: ld.global
+// PTX: griddepcontrol.wait
 // PTX-DAG: ld.global.v4.b32
 // PTX-DAG: st.global.v4.b32
 // PTX-DAG: shfl.sync.bfly.b32

@@ -2,7 +2,7 @@
 
 // A warp reads a line of results, the warps of a block share the columns and meet in shared memory.
 // CHECK-LABEL: gpu.module @kernels
-// CHECK: gpu.func @columns_0(%[[X:[a-z0-9]+]]: memref<17301504xf32>, %[[S:.*]]: memref<67584xf32>) workgroup(%[[SHARED:.*]] : memref<1024xf32, #gpu.address_space<workgroup>>) kernel
+// CHECK: gpu.func @columns_0(%[[X:[a-z0-9]+]]: memref<17301504xf32>, %[[S:.*]]: memref<67584xf32>) workgroup(%[[SHARED:.*]] : memref<1024xf32, #gpu.address_space<workgroup>> {llvm.align = 16 : i64}) kernel
 // CHECK: %[[SUM:.*]] = scf.for {{.*}} -> (vector<4xf32>)
 // CHECK-COUNT-4: vector.load %[[X]]{{.*}} {alignment = 16 : i64} : memref<17301504xf32>, vector<4xf32>
 // CHECK: scf.yield

@@ -93,6 +93,31 @@ gpu.module @kernels {
     gpu.return %t : f32
   }
 
+  // Up to 2^16 by a polynomial; a vector with a larger element, or NaN, goes to libdevice, element by element.
+  // CHECK-LABEL: gpu.func @sine
+  // CHECK-SAME: (%[[X:.*]]: vector<2xf32>)
+  // CHECK-COUNT-2: arith.cmpf ugt
+  // CHECK: scf.if
+  // CHECK-COUNT-2: math.sin %{{.*}} {steelyard.any_size} : f32
+  // CHECK: } else {
+  // CHECK-NOT: math.sin
+  // CHECK: arith.xori
+  // CHECK: gpu.return
+  gpu.func @sine(%x: vector<2xf32>) -> vector<2xf32> {
+    %s = math.sin %x : vector<2xf32>
+    gpu.return %s : vector<2xf32>
+  }
+
+  // A cosine is a quarter ahead.
+  // CHECK-LABEL: gpu.func @cosine
+  // CHECK: math.cos %{{.*}} {steelyard.any_size} : f32
+  // CHECK: } else {
+  // CHECK: arith.addi %{{.*}}, %{{.*}} : i32
+  gpu.func @cosine(%x: f32) -> f32 {
+    %c = math.cos %x : f32
+    gpu.return %c : f32
+  }
+
   // CHECK-LABEL: gpu.func @divide
   // CHECK-SAME: (%[[X:.*]]: f32, %[[Y:.*]]: f32, %{{.*}}: f64)
   // CHECK: %[[R:.*]] = nvvm.rcp.approx.ftz.f %[[Y]]

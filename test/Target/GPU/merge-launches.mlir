@@ -3,7 +3,7 @@
 // Two of the same code are one part, whose buffers the block chooses; a third has code of its own, and fewer threads: it waits for
 // those alone.
 // CHECK-LABEL: gpu.module @kernels
-// CHECK: gpu.func @merged_3(%[[X:[a-z0-9]+]]: memref<1024xf32>, %[[Y:[a-z0-9]+]]: memref<1024xf32>, %[[Z:[a-z0-9]+]]: memref<64xf32>, %[[A:[a-z0-9]+]]: memref<1024xf32>, %[[B:[a-z0-9]+]]: memref<1024xf32>, %[[C:[a-z0-9]+]]: memref<64xf32>) workgroup(%[[SHARED:.*]] : memref<4xf32, #gpu.address_space<workgroup>>) kernel
+// CHECK: gpu.func @merged_3(%[[X:[a-z0-9]+]]: memref<1024xf32>, %[[Y:[a-z0-9]+]]: memref<1024xf32>, %[[Z:[a-z0-9]+]]: memref<64xf32>, %[[A:[a-z0-9]+]]: memref<1024xf32>, %[[B:[a-z0-9]+]]: memref<1024xf32>, %[[C:[a-z0-9]+]]: memref<64xf32>) workgroup(%[[SHARED:.*]] : memref<4xf32, #gpu.address_space<workgroup>> {llvm.align = 16 : i64}) kernel
 // CHECK-DAG: %[[ID:.*]] = arith.constant 0 : i32
 // CHECK-DAG: %[[THREADS:.*]] = arith.constant 64 : i32
 // CHECK-DAG: %[[BLOCK:.*]] = gpu.block_id x
@@ -108,5 +108,35 @@ module attributes {gpu.container_module} {
     %b = cuda.launch @kernels::@small grid = [4, 1, 1] block = [256, 1, 1] ins(%x : tensor<1024xf32>) outs(%to : tensor<1024xf32>) -> tensor<1024xf32>
     %c = cuda.launch @kernels::@small grid = [4, 1, 1] block = [256, 1, 1] ins(%x : tensor<1024xf32>) outs(%to : tensor<1024xf32>) -> tensor<1024xf32>
     return %x : tensor<1024xf32>
+  }
+}
+
+// -----
+
+// Two that join parts by a counter each are one part, too: whose block it is decides which counter counts.
+// CHECK-LABEL: gpu.module @kernels
+// CHECK: gpu.func @merged_1(%[[ALL:[a-z0-9]+]]: memref<2xi32>, %[[C:[a-z0-9]+]]: index, %[[D:[a-z0-9]+]]: index, %{{.*}}: memref<4xi32>, %{{.*}}: memref<4xi32>)
+// CHECK: %[[FIRST:.*]] = arith.cmpi ult, %{{.*}}, %c4
+// CHECK: %[[NUMBER:.*]] = arith.select %[[FIRST]], %[[C]], %[[D]] : index
+// CHECK: memref.store %{{.*}}, %[[ALL]][%[[NUMBER]]]
+// CHECK-LABEL: func.func @counters
+// CHECK: cuda.launch @kernels::@merged_1 grid = [8, 1, 1] block = [1, 1, 1] ins(%arg0, %c0, %c1 : tensor<2xi32>, index, index)
+module attributes {gpu.container_module} {
+  gpu.module @kernels {
+    gpu.func @flat_0(%all: memref<2xi32>, %number: index, %parts: memref<4xi32>) kernel {
+      %block = gpu.block_id x
+      %one = arith.constant 1 : i32
+      memref.store %one, %parts[%block] : memref<4xi32>
+      memref.store %one, %all[%number] : memref<2xi32>
+      gpu.return
+    }
+  }
+  func.func @counters(%all: tensor<2xi32>) -> (tensor<4xi32>, tensor<4xi32>) {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %to = tensor.empty() : tensor<4xi32>
+    %a = cuda.launch @kernels::@flat_0 grid = [4, 1, 1] block = [1, 1, 1] ins(%all, %c0 : tensor<2xi32>, index) outs(%to : tensor<4xi32>) -> tensor<4xi32>
+    %b = cuda.launch @kernels::@flat_0 grid = [4, 1, 1] block = [1, 1, 1] ins(%all, %c1 : tensor<2xi32>, index) outs(%to : tensor<4xi32>) -> tensor<4xi32>
+    return %a, %b : tensor<4xi32>, tensor<4xi32>
   }
 }

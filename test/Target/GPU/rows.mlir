@@ -3,7 +3,7 @@
 // A softmax is one kernel: a block a row, the row in registers between its passes, 16 bytes an access.
 // CHECK-LABEL: gpu.module @kernels
 // CHECK: gpu.func @rows_0(%[[X:[a-z0-9]+]]: memref<4194304xbf16>, %[[Y:.*]]: memref<4194304xbf16>)
-// CHECK-SAME: workgroup(%[[MAX:.*]] : memref<4xf32, #gpu.address_space<workgroup>>, %[[SUM:.*]] : memref<4xf32, #gpu.address_space<workgroup>>) kernel
+// CHECK-SAME: workgroup(%[[MAX:.*]] : memref<4xf32, #gpu.address_space<workgroup>> {llvm.align = 16 : i64}, %[[SUM:.*]] : memref<4xf32, #gpu.address_space<workgroup>> {llvm.align = 16 : i64}) kernel
 // CHECK-COUNT-4: vector.load %[[X]]{{.*}} {alignment = 16 : i64} : memref<4194304xbf16>, vector<8xbf16>
 // CHECK-COUNT-5: gpu.shuffle xor
 // CHECK: memref.store %{{.*}}, %[[MAX]]
@@ -90,4 +90,24 @@ func.func @parts(%x: tensor<1024x4096xf32>) -> (tensor<1024x4096xf32>, tensor<f3
   %a = stablehlo.abs %d : tensor<1024x4096xf32>
   %n = stablehlo.reduce(%a init: %zero) applies stablehlo.maximum across dimensions = [0, 1] : (tensor<1024x4096xf32>, tensor<f32>) -> tensor<f32>
   return %d, %n : tensor<1024x4096xf32>, tensor<f32>
+}
+
+// -----
+
+// Lines of odd length begin anywhere: vectors are those of memory, and lanes that belong to other lines count for nothing. The block
+// with the last line reads it element by element.
+// CHECK-LABEL: gpu.module @kernels
+// CHECK: gpu.func @rows_0(%[[X:[a-z0-9]+]]: memref<{{.*}}xbf16>
+// CHECK: %[[REST:.*]] = arith.remui %{{.*}}, %c8
+// CHECK: arith.subi %{{.*}}, %[[REST]]
+// CHECK: %[[LANES:.*]] = arith.cmpi ult, %{{.*}} : vector<8xindex>
+// CHECK: vector.load %[[X]]{{.*}} {alignment = 16 : i64} : memref<{{.*}}xbf16>, vector<8xbf16>
+// CHECK: arith.select %[[LANES]]
+// CHECK: } else {
+// CHECK: memref.load %[[X]]
+func.func @odd(%x: tensor<1024x513xbf16>) -> tensor<1024xf32> {
+  %low = stablehlo.constant dense<0xFF800000> : tensor<f32>
+  %w = stablehlo.convert %x : (tensor<1024x513xbf16>) -> tensor<1024x513xf32>
+  %m = stablehlo.reduce(%w init: %low) applies stablehlo.maximum across dimensions = [1] : (tensor<1024x513xf32>, tensor<f32>) -> tensor<1024xf32>
+  return %m : tensor<1024xf32>
 }

@@ -52,3 +52,34 @@ func.func @stay(%x: tensor<1024x4096xf32>, %y: tensor<1000xf32>, %z: tensor<1000
   %d = stablehlo.reduce(%x init: %zero) applies stablehlo.add across dimensions = [0, 1] : (tensor<1024x4096xf32>, tensor<f32>) -> tensor<f32>
   return %a, %b, %c, %d : tensor<1024xf32>, tensor<f32>, tensor<f32>, tensor<f32>
 }
+
+// -----
+
+// A prime number of rows: pieces of 33, the last of which ends early. Rows are read at indices that the body computes.
+// CHECK-LABEL: func.func @prime
+// CHECK: linalg.generic {{.*}}iterator_types = ["parallel", "reduction", "parallel"]} ins(%{{.*}} : tensor<249x33xi1>) outs(%{{.*}} : tensor<249x513xf32>)
+// CHECK: %[[START:.*]] = arith.muli %{{.*}}, %c33
+// CHECK: %[[ROW:.*]] = arith.addi %[[START]]
+// CHECK: %[[INSIDE:.*]] = arith.cmpi ult, %[[ROW]], %c8191
+// CHECK: %[[AT:.*]] = arith.select %[[INSIDE]], %[[ROW]]
+// CHECK: %[[X:.*]] = tensor.extract %arg0[%[[AT]], %{{.*}}] : tensor<8191x513xf32>
+// CHECK: %[[ZERO:.*]] = arith.constant 0.000000e+00 : f32
+// CHECK: %[[ADDED:.*]] = arith.select %[[INSIDE]], %[[X]], %[[ZERO]]
+// CHECK: arith.addf %{{.*}}, %[[ADDED]]
+// CHECK: linalg.generic {{.*}}iterator_types = ["reduction", "parallel"]} ins(%{{.*}} : tensor<249x513xf32>)
+func.func @prime(%x: tensor<8191x513xf32>) -> tensor<513xf32> {
+  %zero = stablehlo.constant dense<0.0> : tensor<f32>
+  %s = stablehlo.reduce(%x init: %zero) applies stablehlo.add across dimensions = [0] : (tensor<8191x513xf32>, tensor<f32>) -> tensor<513xf32>
+  return %s : tensor<513xf32>
+}
+
+// -----
+
+// The other reduced dimension keeps its length where nothing else has it.
+// CHECK-LABEL: func.func @prime_of_two
+// CHECK: tensor.extract %arg0
+func.func @prime_of_two(%x: tensor<1021x7x64xf32>) -> tensor<64xf32> {
+  %zero = stablehlo.constant dense<0.0> : tensor<f32>
+  %s = stablehlo.reduce(%x init: %zero) applies stablehlo.add across dimensions = [0, 1] : (tensor<1021x7x64xf32>, tensor<f32>) -> tensor<64xf32>
+  return %s : tensor<64xf32>
+}

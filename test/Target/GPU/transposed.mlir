@@ -2,7 +2,7 @@
 
 // Read in lines, written in lines: a tile goes through shared memory.
 // CHECK-LABEL: gpu.module @kernels
-// CHECK: gpu.func @transposed_0(%[[X:[a-z0-9]+]]: memref<1048576xbf16>, %[[Y:[a-z0-9]+]]: memref<1048576xbf16>) workgroup(%[[TILE:.*]] : memref<4160xbf16, #gpu.address_space<workgroup>>) kernel
+// CHECK: gpu.func @transposed_0(%[[X:[a-z0-9]+]]: memref<1048576xbf16>, %[[Y:[a-z0-9]+]]: memref<1048576xbf16>) workgroup(%[[TILE:.*]] : memref<4160xbf16, #gpu.address_space<workgroup>> {llvm.align = 16 : i64}) kernel
 // CHECK-COUNT-2: vector.load %[[X]]{{.*}} {alignment = 16 : i64} : memref<1048576xbf16>, vector<8xbf16>
 // CHECK: memref.store %{{.*}}, %[[TILE]]
 // CHECK: gpu.barrier
@@ -21,7 +21,7 @@ func.func @transpose(%x: tensor<1024x1024xbf16>) -> tensor<1024x1024xbf16> {
 
 // One cast, both layouts: along the input's lines at once, across through shared memory.
 // CHECK-LABEL: gpu.module @kernels
-// CHECK: gpu.func @transposed_0(%[[X:[a-z0-9]+]]: memref<1048576xf32>, %[[Q:[a-z0-9]+]]: memref<1048576xf8E4M3FN>, %[[T:[a-z0-9]+]]: memref<1048576xf8E4M3FN>) workgroup(%[[TILE:.*]] : memref<4160xf8E4M3FN, #gpu.address_space<workgroup>>) kernel
+// CHECK: gpu.func @transposed_0(%[[X:[a-z0-9]+]]: memref<1048576xf32>, %[[Q:[a-z0-9]+]]: memref<1048576xf8E4M3FN>, %[[T:[a-z0-9]+]]: memref<1048576xf8E4M3FN>) workgroup(%[[TILE:.*]] : memref<4160xf8E4M3FN, #gpu.address_space<workgroup>> {llvm.align = 16 : i64}) kernel
 // CHECK: vector.load %[[X]]
 // CHECK: scaled.cast
 // CHECK: vector.store %{{.*}}, %[[Q]]

@@ -16,7 +16,7 @@ namespace {
 
 constexpr size_t kBytes = sizeof(int32_t) * kCount;
 
-int64_t launches() { return callCount("cuLaunchKernel"); }
+int64_t launches() { return callCount("cuLaunchKernelEx"); }
 int64_t replays() { return callCount("cuGraphLaunch"); }
 int64_t captures() { return callCount("cuStreamBeginCapture_v2"); }
 
@@ -459,7 +459,7 @@ void testFailedCaptures() {
     });
     // What the driver refuses is.
     test(4, 2, [](steelyard_context *inner, void *, const void *in, void *out) {
-      Setting fail("FAKE_CUDA_FAIL", "cuLaunchKernel=901");
+      Setting fail("FAKE_CUDA_FAIL", "cuLaunchKernelEx=901");
       return launch(inner, kAddOne, in, out);
     });
     test(4, 2, [](steelyard_context *inner, void *, const void *, void *) {

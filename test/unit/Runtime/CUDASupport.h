@@ -98,12 +98,12 @@ public:
   explicit Program(
       int64_t arenaBytes = 0,
       std::vector<steelyard_gpu_image> images = {makeImage("sm_90a")},
-      std::vector<steelyard_constant> constants = {}) {
+      std::vector<steelyard_constant> constants = {}, uint32_t flags = 0) {
     int64_t shape[] = {kCount};
     steelyard_value x{"x", STEELYARD_I32, 1, shape, -1, -1, 0, 0, nullptr, -1};
     steelyard_value y{"y", STEELYARD_I32, 1, shape, 0, -1, 0, 0, nullptr, -1};
     steelyard_function function{"f", entry, arenaBytes, 1, &x, 1, &y};
-    steelyard_executable_desc desc{STEELYARD_ABI_VERSION, 0, 1, &function,
+    steelyard_executable_desc desc{STEELYARD_ABI_VERSION, flags, 1, &function,
                                    "cuda"};
     desc.image_count = static_cast<int64_t>(images.size());
     desc.images = images.data();

@@ -268,7 +268,7 @@ static void testCancellation() {
     Program program;
     Array x(context, 5), y(context, 0);
     int32_t code = 0;
-    int64_t launches = callCount("cuLaunchKernel");
+    int64_t launches = callCount("cuLaunchKernelEx");
     program.run(
         context, x.memory, y.memory,
         [](steelyard_context *inner, void *, const void *in, void *out) {
@@ -279,11 +279,35 @@ static void testCancellation() {
         },
         &code);
     EXPECT(code == STEELYARD_CANCELLED);
-    EXPECT(callCount("cuLaunchKernel") == launches + 1);
+    EXPECT(callCount("cuLaunchKernelEx") == launches + 1);
     EXPECT(program.run(context, x.memory, y.memory, addOneBody, &code).empty());
     EXPECT(code == STEELYARD_OK);
   }
   steelyard_context_destroy(context);
+}
+
+/// Kernels that wait themselves are launched ahead of the end of others, where
+/// device and driver can, and the user lets them.
+static void testLaunchesAhead() {
+  auto launchesAhead = [](int32_t device, uint32_t flags) {
+    int64_t before = callCount("launch ahead");
+    steelyard_context *context = makeDeviceContext(device);
+    {
+      Program program(0, {makeImage("sm_90a"), makeImage("sm_80")}, {}, flags);
+      Array x(context, 5), y(context, 0);
+      EXPECT(program.run(context, x.memory, y.memory, addOneBody).empty());
+    }
+    steelyard_context_destroy(context);
+    return callCount("launch ahead") - before;
+  };
+  constexpr uint32_t kWait = STEELYARD_EXECUTABLE_KERNELS_WAIT;
+  EXPECT(launchesAhead(0, kWait) == 1);
+  EXPECT(launchesAhead(0, 0) == 0);
+  EXPECT(launchesAhead(1, kWait) == 0);
+  {
+    Setting off("STEELYARD_CUDA_AHEAD", "0");
+    EXPECT(launchesAhead(0, kWait) == 0);
+  }
 }
 
 static void testChips() {
@@ -382,6 +406,7 @@ int main() {
   testChecks();
   testMarks();
   testCancellation();
+  testLaunchesAhead();
   testChips();
   testConcurrency();
   EXPECT(leakCount() == 0);

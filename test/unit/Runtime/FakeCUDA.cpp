@@ -111,6 +111,19 @@ struct Context {
   Context(const Context &) = delete;
 };
 
+/// CUlaunchAttribute and CUlaunchConfig, as cuda.h has them.
+struct LaunchAttribute {
+  int id;
+  alignas(8) int value;
+  char rest[60];
+};
+struct LaunchConfig {
+  unsigned grid[3], block[3], sharedBytes;
+  void *stream;
+  const LaunchAttribute *attributes;
+  unsigned attributeCount;
+};
+
 struct Kernel {
   const KernelSymbol *symbol;
   Module *module;
@@ -961,17 +974,26 @@ int cuFuncSetAttribute(void *kernel, int attribute, int value) {
   return kSuccess;
 }
 
-int cuLaunchKernel(void *handle, unsigned gridX, unsigned gridY, unsigned gridZ,
-                   unsigned blockX, unsigned blockY, unsigned blockZ,
-                   unsigned sharedBytes, void *stream, void **parameters,
-                   void **extra) {
-  BEGIN_CURRENT("cuLaunchKernel")
+int cuLaunchKernelEx(const LaunchConfig *config, void *handle,
+                     void **parameters, void **extra) {
+  BEGIN_CURRENT("cuLaunchKernelEx")
   const auto *kernel = static_cast<const Kernel *>(handle);
-  if (extra || !gridX || !gridY || !gridZ || !blockX || !blockY || !blockZ ||
-      blockX * blockY * blockZ > 1024 ||
-      sharedBytes > static_cast<unsigned>(kernel->sharedLimit) ||
+  const unsigned *grid = config->grid, *block = config->block;
+  if (extra || !grid[0] || !grid[1] || !grid[2] || !block[0] || !block[1] ||
+      !block[2] || block[0] * block[1] * block[2] > 1024 ||
+      config->sharedBytes > static_cast<unsigned>(kernel->sharedLimit) ||
       kernel->module->context != currentContext()) {
     return kInvalidValue;
+  }
+  for (unsigned i = 0; i < config->attributeCount; ++i) {
+    constexpr int kProgrammaticStreamSerialization = 6;
+    const LaunchAttribute &attribute = config->attributes[i];
+    int ordinal = 0, capability = 0;
+    if (attribute.id != kProgrammaticStreamSerialization ||
+        !fakeCUDACurrent(&ordinal, &capability) || capability < 90) {
+      return kInvalidValue;
+    }
+    ++state().calls[attribute.value ? "launch ahead" : "launch"];
   }
   const KernelSymbol &symbol = *kernel->symbol;
   std::vector<std::vector<char>> values;
@@ -979,7 +1001,10 @@ int cuLaunchKernel(void *handle, unsigned gridX, unsigned gridY, unsigned gridZ,
     const char *value = static_cast<const char *>(parameters[i]);
     values.emplace_back(value, value + symbol.argumentBytes[i]);
   }
-  Launch launch{{gridX, gridY, gridZ}, {blockX, blockY, blockZ}, sharedBytes};
+  Launch launch{{grid[0], grid[1], grid[2]},
+                {block[0], block[1], block[2]},
+                config->sharedBytes};
+  void *stream = config->stream;
   // The module may be gone by then: so is its code.
   auto *module = kernel->module;
   KernelBody body = symbol.body;

@@ -18,7 +18,7 @@
 //   FAKE_CUDA_DEVICES  capabilities, one a device: "9.0,8.0"; default 9.0
 //   FAKE_CUDA_VERSION  as cuDriverGetVersion gives it; default 12040
 //   FAKE_CUDA_MEMORY   bytes of each device; default 2^30
-//   FAKE_CUDA_FAIL     "cuLaunchKernel=1,cuMemAlloc_v2=2": these return that
+//   FAKE_CUDA_FAIL     "cuLaunchKernelEx=1,cuMemAlloc_v2=2": these return that
 //===----------------------------------------------------------------------===//
 
 #ifndef STEELYARD_TEST_UNIT_RUNTIME_FAKECUDA_H
@@ -55,7 +55,8 @@ struct Image {
 
 } // namespace fakecuda
 
-/// How often `function` was called; all of them for null. Of the fake.
+/// How often `function` was called; all of them for null. Of the fake. Kernels
+/// that were launched ahead count as "launch ahead" as well.
 extern "C" using FakeCUDACount = int64_t(const char *function);
 /// What there is that was not given back: memory, streams, events, modules,
 /// graphs, contexts that are kept or current.

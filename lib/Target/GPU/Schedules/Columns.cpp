@@ -35,8 +35,9 @@ public:
     }
     lanes = lanesAlong(w.group, rowDims.back());
     vectors = rows / lanes;
+    unroll = lanes == 1 ? 8 : 4;
     warps = std::clamp<int64_t>(
-        llvm::PowerOf2Ceil(llvm::divideCeilSigned(columns, kUnroll)), 1,
+        llvm::PowerOf2Ceil(llvm::divideCeilSigned(columns, unroll)), 1,
         llvm::divideCeilSigned(vectors, kWarp) < kFew &&
                 w.group.ops().size() <= kFewOps
             ? kMaxWarpsOfFew
@@ -63,14 +64,13 @@ private:
   // Many small blocks end at different times, and leave none idle at the end;
   // few have to be large.
   static constexpr int64_t kMaxWarps = 8, kMaxWarpsOfFew = 16, kFew = 132;
-  static constexpr size_t kFewOps = 2;  // more take more registers than 128
-  static constexpr int64_t kUnroll = 4; // columns of a thread at once
+  static constexpr size_t kFewOps = 2; // more take more registers than 128
 
   SmallVector<Value> pass(const Phase &phase) override {
-    int64_t stride = warps * kUnroll;
+    int64_t stride = warps * unroll;
     return addInLoop(phase, lanes, columns, stride, [&](Value start) {
-      SmallVector<Point> points;
-      for (int64_t step = 0; step < kUnroll; ++step) {
+      std::vector<Point> points;
+      for (int64_t step = 0; step < unroll; ++step) {
         Point &point = points.emplace_back();
         point.indices = row.indices;
         point.laneDim = row.laneDim;
@@ -91,6 +91,7 @@ private:
 
   SmallVector<unsigned> rowDims, columnDims;
   int64_t rows = 1, columns = 1, lanes, vectors, warps;
+  int64_t unroll; // columns of a thread at once
   Value warp;
 };
 

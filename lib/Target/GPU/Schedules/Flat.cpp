@@ -60,7 +60,7 @@ struct Flat : Schedule {
         writer.store(result, scalars, writer.lessThan(first, 1));
       }
     }
-    SmallVector<Point> points;
+    std::vector<Point> points;
     for (int64_t vector = 0; vector < each; ++vector) {
       Point &point = points.emplace_back();
       point.indices.resize(group.sizes().size());

@@ -104,7 +104,7 @@ void PhaseWriter::add(const Phase &phase, MutableArrayRef<Point> points,
 SmallVector<Value>
 PhaseWriter::addInLoop(const Phase &phase, int64_t lanes, int64_t count,
                        int64_t stride,
-                       llvm::function_ref<SmallVector<Point>(Value)> pointsAt) {
+                       llvm::function_ref<std::vector<Point>(Value)> pointsAt) {
   SmallVector<Value> sums;
   for (linalg::GenericOp op : reducedIn(phase)) {
     sums.push_back(w.neutralOf(op, lanes));
@@ -114,7 +114,7 @@ PhaseWriter::addInLoop(const Phase &phase, int64_t lanes, int64_t count,
                          w.index(stride), sums);
   OpBuilder::InsertionGuard guard(w.b);
   w.b.setInsertionPointToStart(loop.getBody());
-  SmallVector<Point> points = pointsAt(loop.getInductionVar());
+  std::vector<Point> points = pointsAt(loop.getInductionVar());
   sums.assign(loop.getRegionIterArgs().begin(), loop.getRegionIterArgs().end());
   add(phase, points, sums);
   if (!sums.empty()) { // else the loop has ended itself

@@ -51,7 +51,7 @@ protected:
   /// points that `pointsAt` makes of its index.
   llvm::SmallVector<mlir::Value>
   addInLoop(const Phase &phase, int64_t lanes, int64_t count, int64_t stride,
-            llvm::function_ref<llvm::SmallVector<Point>(mlir::Value)> pointsAt);
+            llvm::function_ref<std::vector<Point>(mlir::Value)> pointsAt);
 
   Writer &w;
   Point row;

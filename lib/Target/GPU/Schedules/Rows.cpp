@@ -13,6 +13,8 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 #include "llvm/Support/MathExtras.h"
 
@@ -38,14 +40,26 @@ struct Plan {
   static constexpr int64_t kElements = 32; // that a thread keeps at most
   // Code for all of them is to stay in the instruction cache.
   static constexpr int64_t kInstructions = 8192;
-  static constexpr int64_t kVectors = 4; // at once, where it keeps none
+  static constexpr int64_t kVectors = 4;        // at once, where it keeps none
+  static constexpr int64_t kLeastShifted = 128; // rows, and columns
+  // Of an element; with more, it is not memory that takes the time.
+  static constexpr int64_t kMostShifted = 48;
 
   explicit Plan(const Group &group)
       : rowDims(group.rows()), columnDims(group.columns()),
         rows(sizeOf(group, rowDims)),
         lanes(lanesAlong(group, columnDims.back())),
         vectors(sizeOf(group, columnDims) / lanes) {
-    int64_t most = lanes == 1 ? kElements / 4 : kElements;
+    if (lanes == 1 && columnDims.size() == 1 && vectors >= kLeastShifted &&
+        rows >= kLeastShifted && instructions(group) <= kMostShifted) {
+      shifted = shiftedLinesOf(group, columnDims.back());
+    }
+    if (shifted) {
+      lanes = shifted->lanes;
+      vectors = llvm::divideCeilSigned(vectors + lanes - 1, lanes);
+    }
+    // Without vectors, and with lines' edges, an element takes more registers.
+    int64_t most = lanes == 1 || shifted ? kElements / 4 : kElements;
     while (most > lanes && most * instructions(group) > kInstructions) {
       most /= 2;
     }
@@ -64,17 +78,30 @@ struct Plan {
     rowsPerBlock = threads == kWarp ? 4 : 1;
   }
 
+  int64_t blocks() const { return llvm::divideCeilSigned(rows, rowsPerBlock); }
+
+  /// The same blocks and threads, element by element.
+  Plan byElement(const Group &group) const {
+    Plan plan = *this;
+    plan.shifted.reset();
+    plan.lanes = 1;
+    plan.vectors = sizeOf(group, columnDims);
+    plan.isKept = false;
+    plan.passes = kVectors;
+    return plan;
+  }
+
   /// Roughly, of an element.
   static int64_t instructions(const Group &group) {
     int64_t count = 0;
     for (linalg::GenericOp op : group.ops()) {
       if (group.extentOf(op) == Group::Extent::All) {
         op.getBody()->walk([&](Operation *inner) {
-          // Arguments of any size are brought into range.
-          count += isa<math::SinOp, math::CosOp, math::TanOp>(inner) ? 200
-                   : isa<math::PowFOp, math::Atan2Op>(inner)         ? 100
-                   : isa<math::MathDialect>(inner->getDialect())     ? 20
-                                                                     : 1;
+          // An argument of any size is brought into range.
+          count += isa<math::TanOp>(inner)                       ? 200
+                   : isa<math::PowFOp, math::Atan2Op>(inner)     ? 100
+                   : isa<math::MathDialect>(inner->getDialect()) ? 20
+                                                                 : 1;
         });
       }
     }
@@ -87,6 +114,7 @@ struct Plan {
   int64_t passes;  // vectors of a thread at once
   int64_t rowsPerBlock;
   bool isKept;
+  std::optional<ShiftedLines> shifted;
 };
 
 class RowsWriter : PhaseWriter {
@@ -95,6 +123,31 @@ public:
       : PhaseWriter(writer), plan(writer.group) {}
 
   LaunchShape write() {
+    LaunchShape shape = {plan.blocks(), plan.threads * plan.rowsPerBlock};
+    if (!plan.shifted) {
+      writeRows();
+      return shape;
+    }
+    // Behind the last line there may be nothing to read.
+    Plan shifted = plan;
+    auto branch =
+        scf::IfOp::create(w.b, w.lessThan(w.blockId(), shape.blocks - 1),
+                          /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(w.b);
+    w.b.setInsertionPointToStart(branch.thenBlock());
+    writeRows();
+    plan = shifted.byElement(w.group);
+    row = Point();
+    keep.clear();
+    w.forgetReduced();
+    w.b.setInsertionPointToStart(branch.elseBlock());
+    writeRows();
+    w.forgetReduced();
+    return shape;
+  }
+
+private:
+  void writeRows() {
     place();
     if (plan.isKept) {
       for (int64_t pass = 0; pass < plan.passes; ++pass) {
@@ -103,12 +156,9 @@ public:
                                    pass + 1 == plan.passes));
       }
     }
-    int64_t threads = plan.threads * plan.rowsPerBlock;
-    writePhases(threads);
-    return {llvm::divideCeilSigned(plan.rows, plan.rowsPerBlock), threads};
+    writePhases(plan.threads * plan.rowsPerBlock);
   }
 
-private:
   void place() {
     row.indices.resize(w.group.sizes().size());
     Value number = w.blockId();
@@ -137,7 +187,29 @@ private:
     point.rows = &row;
     point.isInside = row.isInside;
     w.placeVector(vector, plan.vectors, mayExceed, plan.columnDims, point);
+    if (plan.shifted) {
+      shift(point);
+    }
     return point;
+  }
+
+  /// To where the vector begins in memory.
+  void shift(Point &point) {
+    Value &index = point.indices[point.laneDim];
+    int64_t size = w.group.sizes()[point.laneDim];
+    Access start = plan.shifted->like;
+    start.strides[point.laneDim] = 0;
+    index = arith::SubIOp::create(
+        w.b, index,
+        arith::RemUIOp::create(w.b, w.offset(start, row), w.index(plan.lanes)));
+    auto type = VectorType::get(plan.lanes, w.b.getIndexType());
+    Value lanes = arith::AddIOp::create(w.b, w.spread(index, plan.lanes),
+                                        vector::StepOp::create(w.b, type));
+    Value inside = arith::CmpIOp::create(w.b, arith::CmpIPredicate::ult, lanes,
+                                         w.spread(w.index(size), plan.lanes));
+    // A negative index is a large number.
+    Value isWhole = w.lessThan(index, size - plan.lanes + 1);
+    point.edges = {inside, isWhole, plan.shifted->like};
   }
 
   SmallVector<Value> pass(const Phase &phase) override {
@@ -148,7 +220,7 @@ private:
     }
     int64_t stride = plan.threads * plan.passes;
     return addInLoop(phase, plan.lanes, plan.vectors, stride, [&](Value start) {
-      SmallVector<Point> points;
+      std::vector<Point> points;
       for (int64_t pass = 0; pass < plan.passes; ++pass) {
         Value vector =
             w.add(w.add(start, column), w.index(pass * plan.threads));
@@ -164,7 +236,7 @@ private:
 
   Plan plan;
   Value column;
-  SmallVector<Point> keep;
+  std::vector<Point> keep;
 };
 
 struct Rows : Schedule {

@@ -41,6 +41,17 @@ int64_t steelyard::cuda::elementsAlong(const Group &group,
         most = std::max(most, type.getNumElements());
       }
     }
+    // What is read at indices that are computed, but for the last.
+    op.getBody()->walk([&](tensor::ExtractOp read) {
+      auto last =
+          read.getIndices().empty()
+              ? linalg::IndexOp()
+              : read.getIndices().back().getDefiningOp<linalg::IndexOp>();
+      int dim = last ? group.dimOfLoop(op, last.getDim()) : -1;
+      if (dim >= 0 && llvm::is_contained(dims, static_cast<unsigned>(dim))) {
+        most = std::max(most, read.getTensor().getType().getNumElements());
+      }
+    });
   }
   return most;
 }
@@ -52,36 +63,81 @@ bool steelyard::cuda::mostLiesAlong(const Group &group, ArrayRef<unsigned> dims,
          elementsAlong(group, dims, others);
 }
 
+bool steelyard::cuda::isAlignedLike(const Group &group, const Access &access,
+                                    const Access &other, int64_t lanes) {
+  return llvm::all_of(llvm::zip(group.sizes(), access.strides),
+                      [](auto both) {
+                        auto [size, stride] = both;
+                        return size == 1 || stride > 0;
+                      }) &&
+         (access.offset - other.offset) % lanes == 0 &&
+         llvm::all_of(llvm::zip(access.strides, other.strides), [&](auto both) {
+           auto [stride, otherStride] = both;
+           return (stride - otherStride) % lanes == 0;
+         });
+}
+
 static int64_t elementBytes(Type type) {
   return std::max<int64_t>(
       1, getElementTypeOrSelf(type).getIntOrFloatBitWidth() / 8);
 }
 
-int64_t steelyard::cuda::lanesAlong(const Group &group, unsigned dim) {
-  constexpr int64_t kAccessBytes = 16, kMostBytes = 32;
-  int64_t narrowest = 0, widest = 0;
-  SmallVector<Access> along;
-  for (linalg::GenericOp op : group.ops()) {
-    for (OpOperand &operand : op->getOpOperands()) {
-      const Access &access = group.access(operand);
-      if (isa<RankedTensorType>(operand.get().getType()) &&
-          access.strides[dim] == 1) {
-        int64_t bytes = elementBytes(operand.get().getType());
-        narrowest = narrowest ? std::min(narrowest, bytes) : bytes;
-        widest = std::max(widest, bytes);
-        along.push_back(access);
+namespace {
+
+/// What of a group lies along a dimension.
+struct Lines {
+  Lines(const Group &group, unsigned dim) {
+    for (linalg::GenericOp op : group.ops()) {
+      for (OpOperand &operand : op->getOpOperands()) {
+        auto type = dyn_cast<RankedTensorType>(operand.get().getType());
+        const Access &access = group.access(operand);
+        if (type && access.strides[dim] == 1) {
+          int64_t bytes = elementBytes(type);
+          narrowest = narrowest ? std::min(narrowest, bytes) : bytes;
+          widest = std::max(widest, bytes);
+          accesses.push_back(access);
+        }
       }
     }
   }
-  if (along.empty()) {
-    return 1;
+
+  /// Elements of a vector, for which a warp's pieces of the widest tensor stay
+  /// close together.
+  int64_t mostLanes() const {
+    constexpr int64_t kAccessBytes = 16, kMostBytes = 32;
+    return accesses.empty()
+               ? 1
+               : std::min(kAccessBytes / narrowest, kMostBytes / widest);
   }
+
+  SmallVector<Access> accesses;
+  int64_t narrowest = 0, widest = 0;
+};
+
+} // namespace
+
+std::optional<ShiftedLines> steelyard::cuda::shiftedLinesOf(const Group &group,
+                                                            unsigned dim) {
+  Lines lines(group, dim);
+  int64_t lanes = lines.mostLanes();
+  bool gathers = llvm::any_of(group.ops(), [](linalg::GenericOp op) {
+    return !tensorsReadBy(op).empty();
+  });
+  auto all = llvm::find_if(lines.accesses, [&](const Access &access) {
+    return isAlignedLike(group, access, access, lanes);
+  });
+  if (lanes == 1 || gathers || all == lines.accesses.end()) {
+    return std::nullopt;
+  }
+  return ShiftedLines{lanes, *all};
+}
+
+int64_t steelyard::cuda::lanesAlong(const Group &group, unsigned dim) {
+  Lines lines(group, dim);
   // A vector lies within a line of the dimension, at a multiple of its size.
-  // A warp's pieces of the widest are to stay close together.
-  int64_t most = std::min(kAccessBytes / narrowest, kMostBytes / widest);
-  for (int64_t lanes = most; lanes > 1; lanes /= 2) {
+  for (int64_t lanes = lines.mostLanes(); lanes > 1; lanes /= 2) {
     bool isAligned = group.sizes()[dim] % lanes == 0 &&
-                     llvm::all_of(along, [&](const Access &access) {
+                     llvm::all_of(lines.accesses, [&](const Access &access) {
                        return access.offset % lanes == 0 &&
                               llvm::all_of(llvm::enumerate(access.strides),
                                            [&](auto stride) {

@@ -126,10 +126,14 @@ public:
         put(buffers[index], w.read(tensor.input, tensor.access, point), point);
       }
     }
+    SmallVector<Place, 1> here = points(plan.along, plan.across);
     if (!plan.inputs.empty()) {
+      // What lies along is under way meanwhile.
+      for (Place &point : here) {
+        readAhead(point);
+      }
       gpu::BarrierOp::create(w.b);
     }
-    SmallVector<Place, 1> here = points(plan.along, plan.across);
     for (Place &point : here) {
       for (auto [index, tensor] : llvm::enumerate(plan.inputs)) {
         point.loaded.push_back(
@@ -210,6 +214,28 @@ private:
   struct Place : Point {
     Value inTileAlong, inTileAcross;
   };
+
+  /// Loads what lies along, before it is needed.
+  void readAhead(Place &point) {
+    for (linalg::GenericOp op : w.group.ops()) {
+      for (OpOperand *operand : op.getDpsInputOperands()) {
+        const Access &access = w.group.access(*operand);
+        bool isCrossed = llvm::any_of(plan.inputs, [&](const Crossed &input) {
+          return input.input == operand->get() && input.access == access;
+        });
+        bool isKnown =
+            llvm::any_of(point.loaded, [&](const Point::Loaded &known) {
+              return known.tensor == operand->get() && known.access == access;
+            });
+        if (!isCrossed && !isKnown && access.strides[plan.along] != 0 &&
+            access.strides[plan.across] != 0 &&
+            w.group.inputs().contains(operand->get())) {
+          point.loaded.push_back(
+              {operand->get(), access, w.read(operand->get(), access, point)});
+        }
+      }
+    }
+  }
 
   /// The tile's vectors along a dimension that this thread has.
   SmallVector<Place, 1> points(unsigned lane, unsigned other) {

@@ -22,6 +22,17 @@ using namespace steelyard::cuda;
 static constexpr int64_t kWarp = 32;
 static constexpr int64_t kAccessBytes = 16;
 
+Value steelyard::cuda::addShared(mlir::gpu::GPUFuncOp kernel, MemRefType type,
+                                 Location loc) {
+  Builder builder(kernel.getContext());
+  Value buffer = kernel.addWorkgroupAttribution(type, loc);
+  kernel.setWorkgroupAttributionAttr(
+      static_cast<int>(kernel.getNumWorkgroupAttributions()) - 1,
+      builder.getStringAttr(LLVM::LLVMDialect::getAlignAttrName()),
+      builder.getI64IntegerAttr(kAccessBytes));
+  return buffer;
+}
+
 Writer::Writer(OpBuilder &builder, const Group &group,
                mlir::gpu::GPUFuncOp kernel)
     : b(group.ops().front()->getLoc(), builder), group(group), kernel(kernel) {
@@ -100,6 +111,32 @@ Value Writer::offset(const Access &access, const Point &point) {
   return sum ? sum : index(0);
 }
 
+/// Of a lane within the line, or of the line's nearest element.
+Value Writer::laneOffset(const Access &access, const Point &point,
+                         int64_t lane) {
+  int64_t stride = access.strides[point.laneDim];
+  if (!point.edges) {
+    return add(offset(access, point), index(lane * stride));
+  }
+  Point at;
+  at.indices = point.indices;
+  Value &along = at.indices[point.laneDim];
+  along = arith::MaxSIOp::create(b, add(along, index(lane)), index(0));
+  along =
+      arith::MinSIOp::create(b, along, index(group.sizes()[point.laneDim] - 1));
+  return offset(access, at);
+}
+
+/// Whether what a point's lanes have of a tensor lies in memory as a vector
+/// does.
+bool Writer::isAtOnce(const Access &access, const Point &point) {
+  if (access.strides[point.laneDim] != 1) {
+    return false;
+  }
+  return !point.edges ||
+         isAlignedLike(group, access, point.edges->like, point.lanes);
+}
+
 //===----------------------------------------------------------------------===//
 // Memory
 //===----------------------------------------------------------------------===//
@@ -147,7 +184,7 @@ Value Writer::read(Value tensor, const Access &access, Point &point) {
   Value value;
   if (stride == 0) {
     value = memref::LoadOp::create(b, buffer, at);
-  } else if (stride == 1) {
+  } else if (isAtOnce(access, point)) {
     auto type = VectorType::get(point.lanes, element);
     auto loaded = vector::LoadOp::create(b, type, buffer, at);
     loaded->setAttr("alignment", alignmentOf(b, type));
@@ -156,7 +193,7 @@ Value Writer::read(Value tensor, const Access &access, Point &point) {
     SmallVector<Value> lanes;
     for (int64_t lane = 0; lane < point.lanes; ++lane) {
       lanes.push_back(
-          memref::LoadOp::create(b, buffer, add(at, index(lane * stride))));
+          memref::LoadOp::create(b, buffer, laneOffset(access, point, lane)));
     }
     value = vector::FromElementsOp::create(
         b, VectorType::get(point.lanes, element), lanes);
@@ -202,15 +239,36 @@ void Writer::write(OpResult result, Value value, Point &point,
   }
   if (stride == 0) {
     memref::StoreOp::create(b, value, buffer, at);
-  } else if (stride == 1) {
-    auto stored = vector::StoreOp::create(b, value, buffer, at);
-    stored->setAttr("alignment",
-                    alignmentOf(b, cast<VectorType>(value.getType())));
-  } else {
-    for (int64_t lane = 0; lane < point.lanes; ++lane) {
-      memref::StoreOp::create(b, vector::ExtractOp::create(b, value, lane),
-                              buffer, add(at, index(lane * stride)));
+    return;
+  }
+  if (!isAtOnce(access, point)) {
+    writeLanes(value, buffer, access, point);
+    return;
+  }
+  if (point.edges) {
+    auto branch = scf::IfOp::create(b, point.edges->isWhole,
+                                    /*withElseRegion=*/true);
+    b.setInsertionPointToStart(branch.elseBlock());
+    writeLanes(value, buffer, access, point);
+    b.setInsertionPointToStart(branch.thenBlock());
+  }
+  auto stored = vector::StoreOp::create(b, value, buffer, at);
+  stored->setAttr("alignment",
+                  alignmentOf(b, cast<VectorType>(value.getType())));
+}
+
+void Writer::writeLanes(Value value, Value buffer, const Access &access,
+                        const Point &point) {
+  for (int64_t lane = 0; lane < point.lanes; ++lane) {
+    OpBuilder::InsertionGuard guard(b);
+    if (point.edges) {
+      auto branch = scf::IfOp::create(
+          b, vector::ExtractOp::create(b, point.edges->lanesInside, lane),
+          /*withElseRegion=*/false);
+      b.setInsertionPointToStart(branch.thenBlock());
     }
+    memref::StoreOp::create(b, vector::ExtractOp::create(b, value, lane),
+                            buffer, laneOffset(access, point, lane));
   }
 }
 
@@ -219,7 +277,7 @@ Value Writer::shared(int64_t elements, Type elementType) {
       b.getContext(), mlir::gpu::AddressSpace::Workgroup);
   auto type = MemRefType::get({elements}, elementType,
                               MemRefLayoutAttrInterface(), space);
-  return kernel.addWorkgroupAttribution(type, b.getLoc());
+  return addShared(kernel, type, b.getLoc());
 }
 
 //===----------------------------------------------------------------------===//
@@ -482,6 +540,10 @@ Value Writer::elementOf(linalg::GenericOp op, Point &point) {
   element = spread(element, point.lanes);
   if (point.isInside) {
     element = arith::SelectOp::create(b, point.isInside, element,
+                                      neutralOf(op, point.lanes));
+  }
+  if (point.edges) {
+    element = arith::SelectOp::create(b, point.edges->lanesInside, element,
                                       neutralOf(op, point.lanes));
   }
   return element;

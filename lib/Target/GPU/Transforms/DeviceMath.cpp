@@ -421,6 +421,90 @@ struct ExpandTanh : Expansion<math::TanhOp> {
   }
 };
 
+/// sin x and cos x in float32. Up to 2^16, x is brought to r in [-π/4, π/4] by
+/// subtracting n π/2, which three float32 hold to 2^-73 (Cody and Waite), and
+/// the sine or cosine of r is its minimax polynomial: within 1.6 ulp. A vector
+/// with a larger element goes to libdevice.
+template <typename Op>
+struct ExpandSine : OpRewritePattern<Op> {
+  ExpandSine(MLIRContext *context, int64_t quarters)
+      : OpRewritePattern<Op>(context), quarters(quarters) {}
+
+  LogicalResult matchAndRewrite(Op op,
+                                PatternRewriter &rewriter) const override {
+    constexpr llvm::StringLiteral kAnySize("steelyard.any_size");
+    Type type = op.getType();
+    if (!getElementTypeOrSelf(type).isF32() || op->hasAttr(kAnySize)) {
+      return failure();
+    }
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Value x = op.getOperand();
+    SmallVector<Value> elements = elementsOf(b, x);
+    Value isFar;
+    for (Value element : elements) {
+      Value size = math::AbsFOp::create(b, element);
+      Value exceeds =
+          arith::CmpFOp::create(b, arith::CmpFPredicate::UGT, size,
+                                constant(b, size.getType(), 65536.0));
+      isFar = isFar ? arith::OrIOp::create(b, isFar, exceeds) : exceeds;
+    }
+    auto branch = scf::IfOp::create(
+        b, isFar,
+        [&](OpBuilder &builder, Location loc) {
+          ImplicitLocOpBuilder inner(loc, builder);
+          SmallVector<Value> values;
+          for (Value element : elements) {
+            auto value = Op::create(inner, element);
+            value->setAttr(kAnySize, inner.getUnitAttr());
+            values.push_back(value);
+          }
+          scf::YieldOp::create(inner, fromElements(inner, type, values));
+        },
+        [&](OpBuilder &builder, Location loc) {
+          ImplicitLocOpBuilder inner(loc, builder);
+          scf::YieldOp::create(inner, near(inner, x));
+        });
+    rewriter.replaceOp(op, branch);
+    return success();
+  }
+
+  Value near(ImplicitLocOpBuilder &b, Value x) const {
+    Type type = x.getType(), word = like(type, b.getI32Type());
+    Arithmetic a{b, type};
+    // The nearest integer to 2 x / π is in the lowest bits of the sum.
+    constexpr double kRound = 12582912;
+    Value sum = a.fma(x, 0.636619747, a.number(kRound));
+    Value n = arith::SubFOp::create(b, sum, a.number(kRound));
+    Value r = x; // n of 0 leaves it: the parts have one sign
+    for (double part : {1.57079625, 7.54978942e-8, 5.39030253e-15}) {
+      r = a.fma(n, -part, r);
+    }
+    Value square = a.multiply(r, r);
+    Value p = a.number(-0.000195171699);
+    p = a.fma(p, square, a.number(0.00833217707));
+    p = a.fma(p, square, a.number(-0.166666552));
+    Value sine = a.fma(a.multiply(p, square), r, r);
+    p = a.number(2.44330076e-5);
+    for (double coefficient : {-0.00138873153, 0.0416666456, -0.5, 1.0}) {
+      p = a.fma(p, square, a.number(coefficient));
+    }
+    auto number = [&](int64_t value) { return constant(b, word, value); };
+    Value quarter = arith::AddIOp::create(
+        b, arith::BitcastOp::create(b, word, sum), number(quarters));
+    Value isOdd = arith::CmpIOp::create(
+        b, arith::CmpIPredicate::ne,
+        arith::AndIOp::create(b, quarter, number(1)), number(0));
+    Value sign = arith::ShLIOp::create(
+        b, arith::AndIOp::create(b, quarter, number(2)), number(30));
+    Value bits = arith::BitcastOp::create(
+        b, word, arith::SelectOp::create(b, isOdd, p, sine));
+    return arith::BitcastOp::create(b, type,
+                                    arith::XOrIOp::create(b, bits, sign));
+  }
+
+  int64_t quarters; // that cos is ahead of sin
+};
+
 /// Float32 divisions that allow reciprocals, which none of StableHLO's do.
 struct DivideByReciprocal : OpRewritePattern<arith::DivFOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -487,6 +571,8 @@ struct DeviceMath : steelyard::cuda::impl::CUDADeviceMathBase<DeviceMath> {
     RewritePatternSet expansions(context), intrinsics(context);
     expansions.add<CastToFloat8, CastFromFloat8, DivideByReciprocal, ExpandExp,
                    ExpandTanh, TruncateToBF16>(context);
+    expansions.add<ExpandSine<math::SinOp>>(context, 0);
+    expansions.add<ExpandSine<math::CosOp>>(context, 1);
     intrinsics.add<ToIntrinsic<arith::MaxNumFOp>>(context, "llvm.maxnum");
     intrinsics.add<ToIntrinsic<arith::MinNumFOp>>(context, "llvm.minnum");
     intrinsics.add<ToIntrinsic<math::AbsFOp>>(context, "llvm.fabs");

@@ -13,7 +13,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
-#include "llvm/ADT/BitVector.h"
+#include "BlockGroups.h"
 
 namespace steelyard::cuda {
 #define GEN_PASS_DEF_CUDAFORMKERNELS
@@ -22,246 +22,11 @@ namespace steelyard::cuda {
 
 using namespace mlir;
 using namespace steelyard;
+using steelyard::cuda::BlockGroups;
 using steelyard::cuda::Group;
 using steelyard::cuda::Schedule;
 
 namespace {
-
-/// What depends on what, in one block: nodes are groups of operations that run
-/// at once, and operations that are in none.
-class Dependences {
-public:
-  /// A node that needs what an operation needs.
-  unsigned addNode(Operation *op) {
-    unsigned node = needs.size();
-    needs.emplace_back();
-    addTo(node, op);
-    return node;
-  }
-
-  /// Whether something an operation needs, but for the node itself, needs the
-  /// node: then it can't be added there.
-  bool wouldDependOnItself(unsigned node, Operation *op) const {
-    return llvm::any_of(operandNodes(op), [&](unsigned other) {
-      return other != node && has(needs[other], node);
-    });
-  }
-
-  void addTo(unsigned node, Operation *op) {
-    llvm::BitVector added(needs.size());
-    for (unsigned other : operandNodes(op)) {
-      if (other != node) {
-        added.set(other);
-        added |= needs[other];
-      }
-    }
-    nodeOf[op] = node;
-    needs[node] |= added;
-    // So does what needs the node.
-    for (llvm::BitVector &other : needs) {
-      if (has(other, node)) {
-        other |= added;
-      }
-    }
-  }
-
-  /// Whether two nodes can become one: nothing else needs one of them and is
-  /// needed by the other.
-  bool canMerge(unsigned a, unsigned b) const {
-    for (unsigned other = 0; other < needs.size(); ++other) {
-      bool isBetween = (has(needs[other], a) && has(needs[b], other)) ||
-                       (has(needs[other], b) && has(needs[a], other));
-      if (other != a && other != b && isBetween) {
-        return false;
-      }
-    }
-    return true;
-  }
-
-  /// Makes the second node part of the first.
-  void merge(unsigned into, unsigned from) {
-    for (auto &[op, node] : nodeOf) {
-      node = node == from ? into : node;
-    }
-    llvm::BitVector all = needs[into];
-    all |= needs[from];
-    all.resize(needs.size());
-    all.reset(into);
-    all.reset(from);
-    needs[from].clear();
-    needs[into] = all;
-    for (llvm::BitVector &other : needs) {
-      if (has(other, from)) {
-        other.reset(from);
-        other.set(into);
-      }
-      if (has(other, into)) {
-        other |= all;
-      }
-    }
-  }
-
-private:
-  static bool has(const llvm::BitVector &set, unsigned node) {
-    return node < set.size() && set.test(node);
-  }
-
-  llvm::SmallSetVector<unsigned, 8> operandNodes(Operation *op) const {
-    llvm::SmallSetVector<unsigned, 8> nodes;
-    op->walk([&](Operation *nested) {
-      for (Value operand : nested->getOperands()) {
-        Operation *source = operand.getDefiningOp();
-        while (source && source->getBlock() != op->getBlock()) {
-          source = source->getParentOp();
-        }
-        if (auto known = nodeOf.find(source);
-            source && source != op && known != nodeOf.end()) {
-          nodes.insert(known->second);
-        }
-      }
-    });
-    return nodes;
-  }
-
-  llvm::DenseMap<Operation *, unsigned> nodeOf;
-  std::vector<llvm::BitVector> needs; // of each node: nodes
-};
-
-/// The operations of one block, shared out into groups.
-class BlockGroups {
-public:
-  explicit BlockGroups(Block &block) {
-    SmallVector<linalg::GenericOp> constants;
-    for (Operation &op : block) {
-      auto generic = dyn_cast<linalg::GenericOp>(op);
-      if (!generic) {
-        dependences.addNode(&op);
-      } else if (llvm::all_of(op.getResults(), cuda::splatOf)) {
-        // Who uses a constant knows it.
-        constants.push_back(generic);
-      } else {
-        place(generic);
-      }
-    }
-    for (linalg::GenericOp op : constants) {
-      if (llvm::any_of(op->getUsers(), [&](Operation *user) {
-            return !groupOf.contains(user);
-          })) {
-        placeAlone(op);
-      }
-    }
-  }
-
-  MutableArrayRef<Group> groups() { return all; }
-
-private:
-  // A kernel with more takes too many registers.
-  static constexpr size_t kMaxOps = 24;
-
-  void place(linalg::GenericOp op) {
-    SmallVector<unsigned> found = candidates(op);
-    add(op, found);
-    // What it has brought together.
-    for (unsigned index : found) {
-      auto home = groupOf.find(op);
-      if (home != groupOf.end() && index != home->second) {
-        merge(std::min(index, home->second), std::max(index, home->second));
-      }
-    }
-  }
-
-  /// Makes two groups one, where a schedule takes it.
-  void merge(unsigned into, unsigned from) {
-    SmallVector<linalg::GenericOp> ops(all[into].ops());
-    llvm::append_range(ops, all[from].ops());
-    if (all[from].ops().empty() || ops.size() > kMaxOps ||
-        !dependences.canMerge(nodes[into], nodes[from])) {
-      return;
-    }
-    llvm::sort(ops, [](linalg::GenericOp a, linalg::GenericOp b) {
-      return a->isBeforeInBlock(b);
-    });
-    Group merged;
-    for (linalg::GenericOp op : ops) {
-      if (!merged.add(op)) {
-        return;
-      }
-    }
-    if (!cuda::findSchedule(merged)) {
-      return;
-    }
-    for (linalg::GenericOp op : ops) {
-      groupOf[op] = into;
-    }
-    all[into] = std::move(merged);
-    all[from] = Group();
-    dependences.merge(nodes[into], nodes[from]);
-  }
-
-  void add(linalg::GenericOp op, ArrayRef<unsigned> found) {
-    for (unsigned index : found) {
-      Group &group = all[index];
-      if (group.ops().size() >= kMaxOps ||
-          dependences.wouldDependOnItself(nodes[index], op)) {
-        continue;
-      }
-      if (!group.add(op)) {
-        continue;
-      }
-      if (cuda::findSchedule(group)) {
-        groupOf[op] = index;
-        dependences.addTo(nodes[index], op);
-        return;
-      }
-      group.removeLast();
-    }
-    placeAlone(op);
-  }
-
-  void placeAlone(linalg::GenericOp op) {
-    unsigned node = dependences.addNode(op);
-    Group alone;
-    if (alone.add(op) && cuda::findSchedule(alone)) {
-      groupOf[op] = all.size();
-      all.push_back(std::move(alone));
-      nodes.push_back(node);
-    }
-  }
-
-  /// Groups whose results it reads, the latest first, then those that read
-  /// what it reads.
-  SmallVector<unsigned> candidates(linalg::GenericOp op) {
-    llvm::SetVector<unsigned> found;
-    auto collect = [&](auto &&values) {
-      SmallVector<unsigned> indices;
-      for (Operation *other : values) {
-        if (other && groupOf.contains(other)) {
-          indices.push_back(groupOf[other]);
-        }
-      }
-      llvm::sort(indices, std::greater<>());
-      found.insert(indices.begin(), indices.end());
-    };
-    SmallVector<Operation *> producers, readers;
-    for (Value operand : op->getOperands()) {
-      producers.push_back(operand.getDefiningOp());
-    }
-    for (Value input : op.getDpsInputs()) {
-      if (auto type = dyn_cast<RankedTensorType>(input.getType());
-          type && type.getRank() > 0) {
-        llvm::append_range(readers, input.getUsers());
-      }
-    }
-    collect(producers);
-    collect(readers);
-    return found.takeVector();
-  }
-
-  std::vector<Group> all;
-  std::vector<unsigned> nodes; // of each group
-  llvm::DenseMap<Operation *, unsigned> groupOf;
-  Dependences dependences;
-};
 
 /// A function's counters of blocks that have ended: zeroed when it begins, one
 /// a launch that needs one.
@@ -326,7 +91,7 @@ struct FormKernels : cuda::impl::CUDAFormKernelsBase<FormKernels> {
   static constexpr int64_t kMostJoined = 528;
 
   void runOnOperation() override {
-    generalize(getOperation());
+    cuda::generalize(getOperation());
     for (auto function : getOperation().getOps<func::FuncOp>()) {
       Counters counters(function);
       SmallVector<Block *> blocks;
@@ -346,31 +111,6 @@ struct FormKernels : cuda::impl::CUDAFormKernelsBase<FormKernels> {
       }
       counters.finish();
     }
-  }
-
-  void generalize(ModuleOp module) {
-    IRRewriter rewriter(&getContext());
-    SmallVector<linalg::LinalgOp> named;
-    module.walk([&](linalg::LinalgOp op) {
-      if (!isa<linalg::GenericOp>(op)) {
-        named.push_back(op);
-      }
-    });
-    for (linalg::LinalgOp op : named) {
-      rewriter.setInsertionPoint(op);
-      (void)linalg::generalizeNamedOp(rewriter, op);
-    }
-    // A loop of one iteration reduces nothing.
-    module.walk([&](linalg::GenericOp op) {
-      SmallVector<Attribute> kinds(op.getIteratorTypes().getValue());
-      for (auto [kind, range] : llvm::zip(kinds, op.getStaticLoopRanges())) {
-        if (range == 1) {
-          kind = linalg::IteratorTypeAttr::get(&getContext(),
-                                               utils::IteratorType::parallel);
-        }
-      }
-      op.setIteratorTypesAttr(rewriter.getArrayAttr(kinds));
-    });
   }
 
   /// A dense buffer of one dimension; truth values are bytes.

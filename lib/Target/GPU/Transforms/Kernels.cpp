@@ -17,6 +17,20 @@ mlir::gpu::GPUModuleOp steelyard::cuda::kernelsOf(ModuleOp module) {
   return mlir::gpu::GPUModuleOp::create(builder, module.getLoc(), "kernels");
 }
 
+/// What the numbers of blocks and threads are below: so indices are known to
+/// fit 32 bits, in which the GPU divides.
+static void setBounds(mlir::gpu::GPUFuncOp function, int64_t blocks,
+                      int64_t threads) {
+  function.walk([&](Operation *op) {
+    Builder builder(op->getContext());
+    if (auto block = dyn_cast<mlir::gpu::BlockIdOp>(op)) {
+      block.setUpperBoundAttr(builder.getIndexAttr(blocks));
+    } else if (auto thread = dyn_cast<mlir::gpu::ThreadIdOp>(op)) {
+      thread.setUpperBoundAttr(builder.getIndexAttr(threads));
+    }
+  });
+}
+
 /// One more than the last kernel's, which its name ends in: counting them
 /// would take as long as there are kernels, for each.
 static size_t nextNumber(mlir::gpu::GPUModuleOp kernels) {
@@ -59,6 +73,7 @@ LaunchOp KernelBuilder::launch(Operation *op, int64_t blocks, int64_t threads,
     function.setKnownBlockSizeAttr(
         atEnd.getDenseI32ArrayAttr({static_cast<int32_t>(threads), 1, 1}));
   }
+  setBounds(function, blocks, threads);
   SmallVector<Type> results;
   for (Type type : inits.getTypes()) {
     if (isa<RankedTensorType>(type)) {

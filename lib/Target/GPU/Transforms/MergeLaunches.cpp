@@ -2,6 +2,7 @@
 // Part of Steelyard, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "steelyard/Target/GPU/Schedules/Writer.h"
 #include "steelyard/Target/GPU/Transforms/Kernels.h"
 #include "steelyard/Target/GPU/Transforms/Passes.h"
 
@@ -214,8 +215,9 @@ private:
       SmallVector<Value> &known = shared[buffer.getType()];
       unsigned number = used[buffer.getType()]++;
       if (number == known.size()) {
-        known.push_back(made->function.addWorkgroupAttribution(
-            buffer.getType(), buffer.getLoc()));
+        known.push_back(cuda::addShared(made->function,
+                                        cast<MemRefType>(buffer.getType()),
+                                        buffer.getLoc()));
       }
       mapping.map(buffer, known[number]);
     }
@@ -313,14 +315,15 @@ private:
     return level;
   }
 
-  /// What joins parts is not merged: it has the number of a counter.
   bool isSmall(Operation *op) {
     auto launch = dyn_cast<LaunchOp>(op);
     return launch && blocksOf(launch) <= mostBlocks &&
            launch.getGrid().drop_front() == ArrayRef<int32_t>{1, 1} &&
            launch.getBlock().drop_front() == ArrayRef<int32_t>{1, 1} &&
-           llvm::all_of(launch->getOperandTypes(),
-                        [](Type type) { return isa<RankedTensorType>(type); });
+           llvm::all_of(launch->getOperandTypes(), [](Type type) {
+             // The number of a counter, where the kernel joins parts.
+             return isa<RankedTensorType, IndexType>(type);
+           });
   }
 
   /// Views and places of tensors, which take no time.

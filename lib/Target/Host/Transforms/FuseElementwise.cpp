@@ -46,6 +46,23 @@ struct FuseElementwise
     : steelyard::host::impl::HostFuseElementwiseBase<FuseElementwise> {
   using HostFuseElementwiseBase::HostFuseElementwiseBase;
 
+  /// Whether it reads tensors that lie along different loops.
+  static bool isCrossed(linalg::GenericOp op) {
+    std::optional<unsigned> line;
+    for (OpOperand *operand : op.getDpsInputOperands()) {
+      ArrayRef<AffineExpr> exprs =
+          op.getMatchingIndexingMap(operand).getResults();
+      auto last = exprs.size() < op.getNumLoops() || exprs.empty()
+                      ? AffineDimExpr(nullptr)
+                      : dyn_cast<AffineDimExpr>(exprs.back());
+      if (last && line && *line != last.getPosition()) {
+        return true;
+      }
+      line = last ? std::optional(last.getPosition()) : line;
+    }
+    return false;
+  }
+
   bool isWorthFusing(OpOperand *operand) {
     auto producer = operand->get().getDefiningOp<linalg::GenericOp>();
     auto consumer = dyn_cast<linalg::GenericOp>(operand->getOwner());
@@ -58,6 +75,10 @@ struct FuseElementwise
     if (llvm::any_of(producer.getDpsInitsMutable(), [&](OpOperand &init) {
           return producer.payloadUsesValueFromOperand(&init);
         })) {
+      return false;
+    }
+    if (keepCrossed && isCrossed(producer) &&
+        (consumer.getNumReductionLoops() != 0 || !producer->hasOneUse())) {
       return false;
     }
     unsigned cost = costOf(producer);

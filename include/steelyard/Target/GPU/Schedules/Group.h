@@ -114,6 +114,11 @@ private:
   llvm::SmallVector<bool> wasReduced;
 };
 
+/// Whether elements at one point differ in number by multiples of `lanes`,
+/// wherever it is, and those of the last point come last in memory.
+bool isAlignedLike(const Group &group, const Access &access,
+                   const Access &other, int64_t lanes);
+
 } // namespace steelyard::cuda
 
 #endif // STEELYARD_TARGET_GPU_SCHEDULES_GROUP_H

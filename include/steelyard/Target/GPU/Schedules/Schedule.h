@@ -52,6 +52,16 @@ bool mostLiesAlong(const Group &group, llvm::ArrayRef<unsigned> dims,
 /// widest, where all of them allow that.
 int64_t lanesAlong(const Group &group, unsigned dim);
 
+/// Lines of memory that begin at any address: of a dimension of odd size.
+struct ShiftedLines {
+  int64_t lanes; // of a vector of memory
+  Access like;   // of a tensor that lies along the dimension and has all others
+};
+
+/// How they are read in vectors; nullopt where the group reads elements at
+/// computed indices, which beyond a line are none.
+std::optional<ShiftedLines> shiftedLinesOf(const Group &group, unsigned dim);
+
 } // namespace steelyard::cuda
 
 #endif // STEELYARD_TARGET_GPU_SCHEDULES_SCHEDULE_H

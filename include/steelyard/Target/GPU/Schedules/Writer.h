@@ -23,6 +23,16 @@ struct Point {
   /// i1: this point is none of the space's; null: it always is. Nothing is
   /// stored then, and indices are those of some element.
   mlir::Value isInside;
+  /// Where lines begin at any address, vectors are those of memory, and a
+  /// line's first and last reach beyond it.
+  struct Edges {
+    /// One a lane, i1: it is in the line; and i1, whether all are.
+    mlir::Value lanesInside, isWhole;
+    /// Tensors that lie in memory as this does, up to multiples of a vector,
+    /// are read at once, also beyond the line.
+    Access like;
+  };
+  std::optional<Edges> edges;
   Point *rows = nullptr;
   llvm::DenseMap<mlir::Value, mlir::Value> values;
   struct Loaded {
@@ -32,6 +42,10 @@ struct Point {
   };
   llvm::SmallVector<Loaded> loaded;
 };
+
+/// Another buffer of a kernel in shared memory, where vectors may be accessed.
+mlir::Value addShared(mlir::gpu::GPUFuncOp kernel, mlir::MemRefType type,
+                      mlir::Location loc);
 
 /// Writes the body of a kernel, for schedules: they say who computes what in
 /// which order, the writer what that is.
@@ -81,6 +95,8 @@ public:
                  mlir::Value number, llvm::ArrayRef<mlir::Value> results);
   /// From now on the result is known at row points.
   void setReduced(mlir::linalg::GenericOp reduction, mlir::Value value);
+  /// What was reduced so far is of another branch.
+  void forgetReduced() { reduced.clear(); }
 
   /// The element, or elements, of a tensor from memory.
   mlir::Value read(mlir::Value tensor, const Access &access, Point &point);
@@ -109,12 +125,19 @@ public:
   void placeVector(mlir::Value number, int64_t count, bool mayExceed,
                    llvm::ArrayRef<unsigned> dims, Point &point);
 
+  /// Number of a tensor's element at a point, or of the first of its lanes.
+  mlir::Value offset(const Access &access, const Point &point);
+
   /// Shared memory of the block.
   mlir::Value shared(int64_t elements, mlir::Type elementType);
 
 private:
   mlir::Value load(mlir::OpOperand &operand, Point &point);
-  mlir::Value offset(const Access &access, const Point &point);
+  mlir::Value laneOffset(const Access &access, const Point &point,
+                         int64_t lane);
+  bool isAtOnce(const Access &access, const Point &point);
+  void writeLanes(mlir::Value value, mlir::Value buffer, const Access &access,
+                  const Point &point);
   mlir::Value shuffleXor(mlir::Value value, int64_t distance);
   void computeAt(mlir::linalg::GenericOp op, Point &point);
   void computeBody(mlir::linalg::GenericOp op, Point &point,

@@ -17,6 +17,10 @@ inline constexpr llvm::StringLiteral
 inline constexpr llvm::StringLiteral kChipAttrName("steelyard.gpu_chip");
 inline constexpr llvm::StringLiteral kImageName("steelyard_gpu_image");
 
+/// Whether kernels for a chip, "sm_90a", wait themselves for those before them
+/// (-cuda-overlap-launches).
+bool canOverlapLaunches(llvm::StringRef chip);
+
 } // namespace steelyard::cuda
 
 #endif // STEELYARD_TARGET_GPU_TRANSFORMS_DEVICECODE_H

@@ -101,6 +101,24 @@ def CUDASlices : Pass<"cuda-slices", "::mlir::func::FuncOp"> {
                            "::mlir::scf::SCFDialect"];
 }
 
+def CUDARecompute : Pass<"cuda-recompute", "::mlir::ModuleOp"> {
+  let summary = "computes anew what would go from kernel to kernel through memory";
+  let description = [{
+    Forms the groups of operations that will be kernels. Where an elementwise result of one is read by others alone, each of these computes it
+    itself, from tensors that are in memory anyway, if that takes fewer bytes: an activation of bfloat16 tensors that both a reduction of
+    columns and the next layer read would be written and read twice in float32. The operations become parts of those that read
+    them. So do those on small tensors that are a kernel of their own, where that costs less than a launch.
+
+    What a contraction, the caller or a view reads is in memory, and stays there; what lies across memory from its operands is not computed twice.
+
+    Numerics: bit for bit, the same operations in the same order.
+  }];
+  let options = [Option<"bytesPerSecond", "bytes-per-second", "double", "3.3e12", "Of memory">,
+                 Option<"operationsPerSecond", "operations-per-second", "double", "20e12", "Instructions, of all threads">,
+                 Option<"launchSeconds", "launch-seconds", "double", "2e-6", "What a kernel takes that does nothing">];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def CUDASplitReductions : Pass<"cuda-split-reductions", "::mlir::ModuleOp"> {
   let summary = "reduces in two steps what few blocks would reduce alone";
   let description = [{
@@ -182,6 +200,17 @@ def CUDAOutlineLoops : Pass<"cuda-outline-loops", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::gpu::GPUDialect", "::mlir::linalg::LinalgDialect", "::mlir::memref::MemRefDialect",
                            "::mlir::scf::SCFDialect", "::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect",
                            "::steelyard::cuda::CUDADialect"];
+}
+
+def CUDAOverlapLaunches : Pass<"cuda-overlap-launches", "::mlir::gpu::GPUModuleOp"> {
+  let summary = "lets a kernel's blocks start while the kernel before it ends";
+  let description = [{
+    For chips of compute capability 9.0 and later. A kernel says at once that the next one may be launched, and waits itself until those before
+    it have ended and what they wrote is seen (PTX ISA, "griddepcontrol"; CUDA C++ Programming Guide, "Programmatic Dependent Launch and
+    Synchronization"). The runtime launches it without waiting (`STEELYARD_EXECUTABLE_KERNELS_WAIT`), so that of a chain of small kernels launches overlap.
+    Since each waits for the one before, which has waited, too, all that came before it has ended.
+  }];
+  let dependentDialects = ["::mlir::NVVM::NVVMDialect"];
 }
 
 def CUDAExplainWaits : Pass<"cuda-explain-waits", "::mlir::func::FuncOp"> {

@@ -5,6 +5,7 @@
 #define STEELYARD_TARGET_HOST_IR_BUFFERIZATION_H
 
 #include "mlir/Dialect/Bufferization/IR/DstBufferizableOpInterfaceImpl.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Utils/StructuredOpsUtils.h"
 #include "mlir/Interfaces/DestinationStyleOpInterface.h"
 
@@ -29,6 +30,7 @@ struct OverwritingBufferization
     mlir::OpBuilder::InsertionGuard guard(rewriter);
     rewriter.setInsertionPoint(op);
     llvm::SmallVector<mlir::Value> buffers, inits;
+    llvm::SmallPtrSet<mlir::Value, 8> overwritten;
     for (mlir::OpOperand &operand : op->getOpOperands()) {
       mlir::Value value = operand.get();
       if (mlir::isa<mlir::TensorType>(value.getType())) {
@@ -39,10 +41,16 @@ struct OverwritingBufferization
         }
         value = *buffer;
       }
-      buffers.push_back(value);
       if (mlir::cast<Op>(op).isDpsInit(&operand)) {
+        // Where nobody reads a result, its init may be another's, too.
+        if (!overwritten.insert(operand.get()).second) {
+          value = mlir::memref::AllocOp::create(
+              rewriter, op->getLoc(),
+              mlir::cast<mlir::MemRefType>(value.getType()));
+        }
         inits.push_back(value);
       }
+      buffers.push_back(value);
     }
     mlir::clone(rewriter, op, mlir::TypeRange(), buffers);
     mlir::bufferization::replaceOpWithBufferizedValues(rewriter, op, inits);

@@ -20,7 +20,9 @@ def HostFuseElementwise : Pass<"host-fuse-elementwise", "::mlir::func::FuncOp"> 
     Numerics: bit for bit.
   }];
   let options = [Option<"recomputeLimit", "recompute-limit", "unsigned", "5",
-                        "Largest number of scalar operations that is computed again for a second consumer">];
+                        "Largest number of scalar operations that is computed again for a second consumer">,
+                 Option<"keepCrossed", "keep-crossed", "bool", "false",
+                        "Leave alone, beside reductions and a second consumer, what reads tensors that lie along different loops">];
   let dependentDialects = ["::mlir::linalg::LinalgDialect"];
 }
 
