@@ -111,19 +111,6 @@ struct Context {
   Context(const Context &) = delete;
 };
 
-/// CUlaunchAttribute and CUlaunchConfig, as cuda.h has them.
-struct LaunchAttribute {
-  int id;
-  alignas(8) int value;
-  char rest[60];
-};
-struct LaunchConfig {
-  unsigned grid[3], block[3], sharedBytes;
-  void *stream;
-  const LaunchAttribute *attributes;
-  unsigned attributeCount;
-};
-
 struct Kernel {
   const KernelSymbol *symbol;
   Module *module;

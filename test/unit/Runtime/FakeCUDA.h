@@ -34,6 +34,19 @@ struct Launch {
   unsigned grid[3], block[3], sharedBytes;
 };
 
+/// CUlaunchAttribute and CUlaunchConfig, as cuda.h has them.
+struct LaunchAttribute {
+  int id;
+  alignas(8) int value;
+  char rest[60];
+};
+struct LaunchConfig {
+  unsigned grid[3], block[3], sharedBytes;
+  void *stream;
+  const LaunchAttribute *attributes;
+  unsigned attributeCount;
+};
+
 /// Runs once a launch, gets the values' addresses; a CUresult.
 using KernelBody = int (*)(const Launch &launch, void **arguments);
 

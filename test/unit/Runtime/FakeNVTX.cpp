@@ -34,7 +34,7 @@ int64_t count() {
       dlopen(std::getenv("STEELYARD_CUDA_DRIVER"), RTLD_NOW | RTLD_LOCAL);
   static auto *counted =
       reinterpret_cast<FakeCUDACount *>(dlsym(driver, "fakeCUDACount"));
-  return counted("cuLaunchKernel") + counted("cuMemcpyDtoDAsync_v2") +
+  return counted("cuLaunchKernelEx") + counted("cuMemcpyDtoDAsync_v2") +
          counted("cuMemsetD8Async") + counted("cuMemcpyDtoHAsync_v2") +
          counted("cuGraphLaunch");
 }
