@@ -965,10 +965,7 @@ int cuLaunchKernelEx(const LaunchConfig *config, void *handle,
                      void **parameters, void **extra) {
   BEGIN_CURRENT("cuLaunchKernelEx")
   const auto *kernel = static_cast<const Kernel *>(handle);
-  const unsigned *grid = config->grid, *block = config->block;
-  if (extra || !grid[0] || !grid[1] || !grid[2] || !block[0] || !block[1] ||
-      !block[2] || block[0] * block[1] * block[2] > 1024 ||
-      config->sharedBytes > static_cast<unsigned>(kernel->sharedLimit) ||
+  if (extra || !config->launch.isAllowed(kernel->sharedLimit) ||
       kernel->module->context != currentContext()) {
     return kInvalidValue;
   }
@@ -980,22 +977,13 @@ int cuLaunchKernelEx(const LaunchConfig *config, void *handle,
         !fakeCUDACurrent(&ordinal, &capability) || capability < 90) {
       return kInvalidValue;
     }
-    ++state().calls[attribute.value ? "launch ahead" : "launch"];
+    state().calls["launch ahead"] += attribute.value;
   }
-  const KernelSymbol &symbol = *kernel->symbol;
-  std::vector<std::vector<char>> values;
-  for (size_t i = 0; i < symbol.argumentCount; ++i) {
-    const char *value = static_cast<const char *>(parameters[i]);
-    values.emplace_back(value, value + symbol.argumentBytes[i]);
-  }
-  Launch launch{{grid[0], grid[1], grid[2]},
-                {block[0], block[1], block[2]},
-                config->sharedBytes};
-  void *stream = config->stream;
+  std::vector<std::vector<char>> values = kernel->symbol->copyOf(parameters);
   // The module may be gone by then: so is its code.
   auto *module = kernel->module;
-  KernelBody body = symbol.body;
-  auto run = [=]() mutable {
+  KernelBody body = kernel->symbol->body;
+  auto run = [=, launch = config->launch]() mutable {
     if (!state().modules.count(module)) {
       return 700;
     }
@@ -1006,7 +994,7 @@ int cuLaunchKernelEx(const LaunchConfig *config, void *handle,
     }
     return body(launch, arguments.data());
   };
-  return push(stream, {run, {module}});
+  return push(config->stream, {run, {module}});
 }
 
 } // extern "C"

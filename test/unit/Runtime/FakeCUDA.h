@@ -27,11 +27,18 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <vector>
 
 namespace fakecuda {
 
 struct Launch {
   unsigned grid[3], block[3], sharedBytes;
+
+  bool isAllowed(int sharedLimit) const {
+    return grid[0] && grid[1] && grid[2] && block[0] && block[1] && block[2] &&
+           block[0] * block[1] * block[2] <= 1024 &&
+           sharedBytes <= static_cast<unsigned>(sharedLimit);
+  }
 };
 
 /// CUlaunchAttribute and CUlaunchConfig, as cuda.h has them.
@@ -41,7 +48,7 @@ struct LaunchAttribute {
   char rest[60];
 };
 struct LaunchConfig {
-  unsigned grid[3], block[3], sharedBytes;
+  Launch launch;
   void *stream;
   const LaunchAttribute *attributes;
   unsigned attributeCount;
@@ -55,6 +62,15 @@ struct KernelSymbol {
   KernelBody body;
   size_t argumentCount;
   size_t argumentBytes[4];
+
+  std::vector<std::vector<char>> copyOf(void **arguments) const {
+    std::vector<std::vector<char>> values;
+    for (size_t i = 0; i < argumentCount; ++i) {
+      const char *value = static_cast<const char *>(arguments[i]);
+      values.emplace_back(value, value + argumentBytes[i]);
+    }
+    return values;
+  }
 };
 
 constexpr uint64_t kMagic = 0x4547414d49414b45;
